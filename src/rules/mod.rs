@@ -1,12 +1,13 @@
 //! Pure rules: facts and a time in, a decision out.
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
-//! Reading order: [`hire`], [`record`], [`calendar`], [`intake`], [`guard`], [`channel`],
+//! Reading order: [`hire`], [`record`], [`calendar`], [`places`], [`intake`], [`guard`], [`channel`],
 //! [`attempt`], [`letter`], [`verdict`].
 
 pub mod hire;
 pub mod record;
 pub mod calendar;
+pub mod places;
 pub mod intake;
 pub mod guard;
 pub mod channel;
