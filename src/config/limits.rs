@@ -1,0 +1,45 @@
+//! Times and sizes that no admin sets: network timeouts are real time, leases the state's time.
+//!
+//! One value, made in `main` by [`Limits::default`] and handed down; tests pass short ones.
+
+use std::time::Duration;
+
+/// Bounds on single steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connect and TLS to Graph or the token endpoint. Graph answers in well under a second.
+    pub graph_connect: Duration,
+    /// One request to Graph, from first byte to last. Passes were seen to take seconds, not more.
+    pub graph_request: Duration,
+    /// One SMTP step up to RCPT TO. Greylisting and DNS checks of relays take a while (RFC 5321
+    /// 4.5.3.2 would allow minutes, but an attempt ends in seconds).
+    pub smtp_step: Duration,
+    /// From DATA to the answer after the final dot: content filters run here.
+    pub smtp_data: Duration,
+    /// A claim on a hire without a sign of life is over after this.
+    pub lease: Duration,
+    /// So much of a lease must be left before a POST.
+    pub lease_left: Duration,
+    /// A code whose letter cannot be sent for so long is condemned.
+    pub in_hand: Duration,
+    /// Bytes of one Graph answer. A page of passes or methods is a few kilobytes.
+    pub graph_body: usize,
+    /// Bytes of one SMTP answer line.
+    pub smtp_line: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            graph_connect: Duration::from_secs(10),
+            graph_request: Duration::from_secs(30),
+            smtp_step: Duration::from_secs(30),
+            smtp_data: Duration::from_secs(60),
+            lease: Duration::from_secs(5 * 60),
+            lease_left: Duration::from_secs(2 * 60),
+            in_hand: Duration::from_secs(10 * 60),
+            graph_body: 4 * 1024 * 1024,
+            smtp_line: 4096,
+        }
+    }
+}
