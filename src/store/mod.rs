@@ -1,1 +1,73 @@
-//! (being written)
+//! The state database: every statement we run, on SQLite and on PostgreSQL.
+//!
+//! What is wanted and what is out there are two rows (hire, pass). Each change of state is a counted
+//! compare-and-set under a claim and appends its event in the same transaction; nothing here waits
+//! for a network, reads a clock or holds the code of a pass. `now` comes second everywhere.
+//! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass),
+//! `operate` (what admins do), `review` (what they see).
+
+mod claims;
+mod engine;
+mod gates;
+mod open;
+mod operate;
+mod passes;
+mod replan;
+mod review;
+pub mod rows;
+
+use std::path::PathBuf;
+
+use sqlx::{PgPool, SqlitePool};
+
+pub use gates::Gate;
+pub use open::{Lock, Open};
+pub use operate::{KeyText, Operate, OperateError, Operated};
+pub use replan::Planned;
+pub use review::{EventRow, FileRow, Filter, ReviewRow, View};
+pub use rows::{Claimed, HireRow, PassRow, Rest, Seen};
+
+/// The state database of one installation.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// One file on this machine: one writing connection, a few reading ones.
+    Sqlite {
+        /// The only connection that writes.
+        write: SqlitePool,
+        /// Cannot write and waits for no writer.
+        read: SqlitePool,
+        /// Where the file is.
+        path: PathBuf,
+    },
+    /// A server, for several workers.
+    Postgres(PgPool),
+}
+
+/// Why the state could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, is full, or cannot be written: stop before any effect.
+    #[error("the state cannot be read or written: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The state cannot be opened here; says what to do.
+    #[error("{0}")]
+    Unusable(String),
+    /// The file or database belongs to something else.
+    #[error("{0}")]
+    Foreign(String),
+    /// A newer firstpass wrote it.
+    #[error("{0}")]
+    Newer(String),
+    /// A row or the file holds what no version of firstpass writes.
+    #[error("{0}")]
+    Corrupt(String),
+    /// Another `firstpass run` uses it.
+    #[error("{0}")]
+    Locked(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Unavailable(source)
+    }
+}
