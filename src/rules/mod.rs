@@ -5,6 +5,7 @@
 //! [`attempt`], [`letter`], [`verdict`].
 
 pub mod hire;
+pub mod headers;
 pub mod record;
 pub mod calendar;
 pub mod places;

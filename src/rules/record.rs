@@ -1,1 +1,458 @@
-//! (being written)
+//! One row of a feed, as text → [`Hire`] or a reason why not.
+//!
+//! Every text is judged here once: controls, ids, dates, zones, statuses. What passes is trusted
+//! from then on. A manager's text is a cross-check and never an address to mail to (T03). Read on in
+//! [`super::headers`] (which column is which field) and [`super::intake`] (what a row changes).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{NaiveDate, NaiveTime};
+use serde::Serialize;
+
+use super::calendar::Zone;
+use super::headers::{Columns, Field, cut};
+use super::hire::{Hire, Start, UserRef};
+use super::places::only_zone_of_country;
+
+/// A row as it came: the texts by column and the line it starts on (as an editor counts).
+pub struct HireRecord<'a> {
+    /// Line of the file, the header's is 1.
+    pub line: u64,
+    /// The mapping of the file.
+    pub columns: &'a Columns,
+    /// The row's texts.
+    pub cells: &'a dyn Cells,
+}
+
+/// The texts of one row, by column counted from 0.
+pub trait Cells {
+    /// The text of a column; `""` beyond the last one.
+    fn cell(&self, place: usize) -> &str;
+    /// How many there are.
+    fn count(&self) -> usize;
+}
+
+impl Cells for Vec<&str> {
+    fn cell(&self, place: usize) -> &str {
+        self.get(place).copied().unwrap_or_default()
+    }
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+/// What the settings say about a feed's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRules {
+    /// field = header.
+    pub columns: BTreeMap<String, String>,
+    /// Zones by site, city or country, in lower case.
+    pub zones: BTreeMap<String, Zone>,
+    /// For rows that name no zone, site, city or country.
+    pub zone: Option<Zone>,
+    /// Start time of rows that give none.
+    pub start_at: NaiveTime,
+}
+
+/// A row that cannot be taken, for the report and the file of rejected rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// Line of the file, the header's is 1.
+    pub line: u64,
+    /// The header as the file writes it; empty when it concerns the whole row.
+    pub column: String,
+    /// The field of contract 4; empty when it concerns the whole row.
+    pub field: String,
+    /// A sentence: what is wrong and what to do.
+    pub reason: String,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}", self.line)?;
+        if !self.column.is_empty() {
+            write!(f, ", column {}", self.column)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// A rejected row, and what could be read of it all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// Why.
+    pub reject: Reject,
+    /// Readable: this person has not vanished.
+    pub employee_id: Option<String>,
+    /// Readable: when it is long over, the row is past and not told.
+    pub date: Option<NaiveDate>,
+}
+
+/// Characters in one field that we use; longer ones are no ids and no names.
+const FIELD_CHARS: usize = 256;
+
+/// Reads one row.
+///
+/// # Errors
+/// [`Bad`] with a sentence.
+///
+/// ```
+/// use firstpass::rules::{headers::Columns, record::{FeedRules, HireRecord, parse}};
+/// let columns = Columns::find(&["WorkerID".into(), "HireDate".into(), "CountryCode".into()], &Default::default()).unwrap();
+/// let rules = FeedRules { columns: Default::default(), zones: Default::default(), zone: None,
+///                         start_at: "09:00:00".parse().unwrap() };
+/// let hire = parse(&HireRecord { line: 2, columns: &columns, cells: &vec!["0042", "2027-03-01", "DE"] }, &rules).unwrap();
+/// assert_eq!(hire.employee_id, "0042");
+/// assert_eq!(hire.start.zone.unwrap().as_str(), "Europe/Berlin");
+/// let bad = parse(&HireRecord { line: 3, columns: &columns, cells: &vec!["7", "03/04/2027", "DE"] }, &rules).unwrap_err();
+/// assert_eq!((bad.reject.line, bad.reject.column.as_str(), bad.employee_id.as_deref()), (3, "HireDate", Some("7")));
+/// ```
+pub fn parse(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Box<Bad>> {
+    match read(record, rules) {
+        Ok(hire) => Ok(hire),
+        Err((field, reason)) => Err(Box::new(bad(record, field, reason))),
+    }
+}
+
+type Fault = (Option<Field>, String);
+
+fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
+    let (wanted, got) = (record.columns.headers().len(), record.cells.count());
+    let surplus = (wanted..got).all(|place| record.cells.cell(place).is_empty());
+    if got < wanted || !surplus {
+        return Err((None, format!("the row has {got} fields and the header {wanted}; is a quote or a comma missing?")));
+    }
+    no_controls(record)?;
+    let text = |field| text(record, field);
+    let employee_id = text(Field::EmployeeId)?;
+    if employee_id.is_empty() {
+        return Err((Some(Field::EmployeeId), "no employee id; every row needs one".to_owned()));
+    }
+    visible(employee_id).map_err(|reason| (Some(Field::EmployeeId), reason))?;
+    let start = start(record, rules)?;
+    let user = text(Field::User)?;
+    visible(user).map_err(|reason| (Some(Field::User), reason))?;
+    if user.contains('@') && !user.is_ascii() {
+        let reason = "a user principal name has only plain letters, and this one has others (or look-alikes); correct it";
+        return Err((Some(Field::User), reason.to_owned()));
+    }
+    Ok(Hire {
+        employee_id: employee_id.to_owned(),
+        user: UserRef::parse(user),
+        display_name: display_name(record)?,
+        start,
+        manager: text(Field::Manager)?.to_owned(),
+        language: language(text(Field::Language)?),
+        withdrawn: withdrawn(text(Field::Status)?).map_err(|reason| (Some(Field::Status), reason))?,
+    })
+}
+
+/// The text of a field: trimmed, without controls, of bounded length; `""` when there is none.
+fn text<'a>(record: &HireRecord<'a>, field: Field) -> Result<&'a str, Fault> {
+    let Some(place) = record.columns.place(field) else { return Ok("") };
+    let text = record.cells.cell(place).trim();
+    if text.is_ascii() && text.len() <= FIELD_CHARS && !text.bytes().any(|b| b.is_ascii_control()) {
+        return Ok(text);
+    }
+    if let Some(odd) = text.chars().find(|c| c.is_control() || turns_text(*c)) {
+        let reason = format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd));
+        return Err((Some(field), reason));
+    }
+    if text.chars().count() > FIELD_CHARS {
+        return Err((Some(field), format!("longer than {FIELD_CHARS} characters")));
+    }
+    Ok(text)
+}
+
+/// Columns that we do not use may hold lines and tabs, but no other control (F41, F45).
+fn no_controls(record: &HireRecord<'_>) -> Result<(), Fault> {
+    for place in 0..record.cells.count() {
+        let text = record.cells.cell(place);
+        if let Some(odd) = text.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
+            let header = record.columns.headers().get(place).map_or("", String::as_str);
+            let field = Field::ALL.iter().copied().find(|field| record.columns.place(*field) == Some(place));
+            let place = if field.is_none() { format!(" in the column \"{}\"", cut(header, 60)) } else { String::new() };
+            let reason = format!("a control character (U+{:04X}){place}; remove it", u32::from(odd));
+            return Err((field, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Marks that turn the direction of text and so show another text than is there (F43).
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Ids hold nothing that takes no room on the screen (F43).
+fn visible(text: &str) -> Result<(), String> {
+    let hidden = |c: &char| matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200D}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{FEFF}');
+    match text.chars().find(hidden) {
+        Some(odd) => Err(format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd))),
+        None => Ok(()),
+    }
+}
+
+fn display_name(record: &HireRecord<'_>) -> Result<String, Fault> {
+    let whole = text(record, Field::DisplayName)?;
+    if !whole.is_empty() {
+        return Ok(whole.to_owned());
+    }
+    let (given, family) = (text(record, Field::GivenName)?, text(record, Field::FamilyName)?);
+    Ok(format!("{given} {family}").trim().to_owned())
+}
+
+fn start(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Start, Fault> {
+    let shared = record.columns.share(Field::StartDate, Field::StartTime);
+    let (date, in_date) = civil_day(text(record, Field::StartDate)?, shared)
+        .map_err(|reason| (Some(Field::StartDate), reason))?;
+    let own = if shared { None } else { wall_time(text(record, Field::StartTime)?).map_err(|reason| (Some(Field::StartTime), reason))? };
+    let time = own.or(if shared { in_date } else { None }).unwrap_or(rules.start_at);
+    Ok(Start { date, time, zone: zone(record, rules)? })
+}
+
+/// The civil day as written, and the time part if there is one.
+///
+/// A midnight time part says nothing; `Z` or an offset never moves the day.
+fn civil_day(text: &str, time_wanted: bool) -> Result<(NaiveDate, Option<NaiveTime>), String> {
+    if text.is_empty() {
+        return Err("no start date; every row needs one".to_owned());
+    }
+    let shown = cut(text, 40);
+    let (day, rest) = match text.find(['T', 't', ' ']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    if !iso_shape(day) {
+        if day.chars().filter(char::is_ascii_digit).count() >= 3 && day.contains(['/', '.', '-']) {
+            return Err(format!("\"{shown}\" can be read in more than one way; write the day as 2027-03-31 (year, month, day)"));
+        }
+        return Err(format!("\"{shown}\" is no date; write the day as 2027-03-31 (year, month, day)"));
+    }
+    let date = NaiveDate::parse_from_str(day, "%Y-%m-%d").map_err(|_| format!("{shown} is no day of the calendar"))?;
+    let rest = rest.trim_start_matches(['T', 't', ' ']);
+    if rest.is_empty() {
+        return Ok((date, None));
+    }
+    let time = wall_time(without_offset(rest))?.ok_or_else(|| format!("\"{shown}\" is no date"))?;
+    if time_wanted {
+        return Ok((date, Some(time)));
+    }
+    if time != NaiveTime::MIN {
+        return Err(format!(
+            "\"{shown}\" has a time; write the day alone, or map the column to start_time as well in the feed's `columns`"
+        ));
+    }
+    Ok((date, None))
+}
+
+fn iso_shape(day: &str) -> bool {
+    day.len() == 10
+        && day.bytes().enumerate().all(|(n, byte)| if n == 4 || n == 7 { byte == b'-' } else { byte.is_ascii_digit() })
+}
+
+/// `09:00:00.000+02:00` → `09:00:00`: what is written on the wall.
+fn without_offset(text: &str) -> &str {
+    let wall = text.trim_end_matches(['Z', 'z']);
+    let wall = wall.find(['+', '-']).and_then(|at| wall.get(..at)).unwrap_or(wall);
+    let fraction = wall.find(['.', ',']).filter(|at| wall.get(at + 1..).is_some_and(|digits| digits.bytes().all(|b| b == b'0')));
+    fraction.and_then(|at| wall.get(..at)).unwrap_or(wall).trim()
+}
+
+/// `9:00`, `09:00`, `09:00:00`; empty is none. 24:00 and 23:59:60 are no wall times (F109).
+fn wall_time(text: &str) -> Result<Option<NaiveTime>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || format!("\"{}\" is no time of day; write it as 09:00", cut(text, 40));
+    let mut numbers = Vec::with_capacity(3);
+    for part in text.split(':') {
+        if part.is_empty() || part.len() > 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        numbers.push(part.parse::<u32>().map_err(|_| wrong())?);
+    }
+    let time = match numbers.as_slice() {
+        [hour, minute] => NaiveTime::from_hms_opt(*hour, *minute, 0),
+        [hour, minute, second] => NaiveTime::from_hms_opt(*hour, *minute, *second),
+        _ => None,
+    };
+    time.map(Some).ok_or_else(wrong)
+}
+
+/// The row's own zone; else by site, city, country; the default only for rows that name no place.
+fn zone(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Option<Zone>, Fault> {
+    let named = text(record, Field::Zone)?;
+    if !named.is_empty() {
+        return Zone::parse(named).map(Some).map_err(|error| (Some(Field::Zone), error.to_string()));
+    }
+    let mut place_named = false;
+    for field in [Field::Site, Field::City, Field::Country] {
+        let place = text(record, field)?;
+        if place.is_empty() {
+            continue;
+        }
+        place_named = true;
+        if let Some(zone) = rules.zones.get(&place.to_lowercase()) {
+            return Ok(Some(zone.clone()));
+        }
+    }
+    let country = text(record, Field::Country)?;
+    if let Some(zone) = only_zone_of_country(country).and_then(|name| Zone::parse(name).ok()) {
+        return Ok(Some(zone));
+    }
+    Ok(if place_named { None } else { rules.zone.clone() })
+}
+
+/// A BCP 47 tag, or nothing: a language we cannot read is no reason to refuse a person.
+fn language(text: &str) -> String {
+    let tag = text.replace('_', "-");
+    let fits = tag.len() <= 35
+        && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        && tag.split('-').next().is_some_and(|main| (2..=3).contains(&main.len()));
+    if fits { tag } else { String::new() }
+}
+
+const ACTIVE: &[&str] = &[
+    "active", "a", "aktiv", "hired", "hire", "new", "newhire", "prehire", "preboarding", "onboarding", "pending",
+    "pendinghire", "futurehire", "confirmed", "accepted", "offeraccepted", "probation", "inprobation", "onleave",
+    "leave", "leaveofabsence", "loa", "paidleave", "unpaidleave", "fulltime", "parttime", "employed", "yes", "y",
+    "true", "1", "enabled", "eingestellt",
+];
+const WITHDRAWN: &[&str] = &[
+    "withdrawn", "inactive", "i", "inaktiv", "cancelled", "canceled", "cancel", "noshow", "reportednoshow", "rescinded",
+    "declined", "offerdeclined", "offerrescinded", "terminated", "term", "t", "left", "leaver", "resigned", "retired",
+    "deceased", "dismissed", "discarded", "deleted", "disabled", "void", "no", "n", "false", "0", "ausgetreten",
+];
+
+/// The status of the row; an empty one is active.
+fn withdrawn(text: &str) -> Result<bool, String> {
+    if text.is_empty() {
+        return Ok(false);
+    }
+    let is_one_of = |words: &[&str]| {
+        let letters = || text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+        words.iter().any(|word| word.chars().eq(letters()))
+    };
+    if is_one_of(ACTIVE) {
+        Ok(false)
+    } else if is_one_of(WITHDRAWN) {
+        Ok(true)
+    } else {
+        Err(format!("\"{}\" is no status that is known; write active or withdrawn", cut(text, 40)))
+    }
+}
+
+fn bad(record: &HireRecord<'_>, field: Option<Field>, reason: String) -> Bad {
+    let column = field.map_or("", |field| record.columns.header(field));
+    let employee_id = text(record, Field::EmployeeId).ok().filter(|id| !id.is_empty()).map(str::to_owned);
+    let date = text(record, Field::StartDate).ok().and_then(|date| civil_day(date, true).ok()).map(|(date, _)| date);
+    Bad {
+        reject: Reject {
+            line: record.line,
+            column: cut(column, 60),
+            field: field.map_or("", Field::as_str).to_owned(),
+            reason,
+        },
+        employee_id,
+        date,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> FeedRules {
+        let zone = |name: &str| Zone::parse(name).unwrap();
+        FeedRules {
+            columns: BTreeMap::new(),
+            zones: [("berlin".to_owned(), zone("Europe/Berlin")), ("chicago".to_owned(), zone("America/Chicago"))].into(),
+            zone: Some(zone("Asia/Kolkata")),
+            start_at: NaiveTime::from_hms_opt(9, 0, 0).unwrap(),
+        }
+    }
+
+    fn row(headers: &str, cells: &str) -> Result<Hire, Box<Bad>> {
+        let headers: Vec<String> = headers.split('|').map(str::to_owned).collect();
+        let columns = Columns::find(&headers, &BTreeMap::new()).unwrap();
+        parse(&HireRecord { line: 2, columns: &columns, cells: &cells.split('|').collect::<Vec<_>>() }, &rules())
+    }
+
+    fn reason(headers: &str, cells: &str) -> String {
+        row(headers, cells).unwrap_err().reject.reason
+    }
+
+    #[test]
+    fn only_the_civil_day_counts() {
+        for text in ["2027-03-01", "2027-03-01T00:00:00", "2027-03-01T00:00:00Z", "2027-03-01 00:00:00.000-11:00", "2027-03-01T00:00+14:00"] {
+            let hire = row("employee_id|start_date", &format!("1|{text}")).unwrap();
+            assert_eq!(hire.start.date.to_string(), "2027-03-01", "{text}");
+            assert_eq!(hire.start.time.to_string(), "09:00:00", "{text}");
+        }
+        assert!(reason("employee_id|start_date", "1|2027-03-01T08:30").contains("has a time"));
+        assert!(reason("employee_id|start_date", "1|03/04/2027").contains("more than one way"));
+        assert!(reason("employee_id|start_date", "1|3.4.2027").contains("more than one way"));
+        assert!(reason("employee_id|start_date", "1|46447").contains("is no date"));
+        assert!(reason("employee_id|start_date", "1|2027-02-29").contains("no day of the calendar"));
+        assert!(reason("employee_id|start_date", "1|").contains("no start date"));
+        assert!(reason("employee_id|start_date", "|2027-03-01").contains("no employee id"));
+        for time in ["24:00", "23:59:60", "9", "9h"] {
+            assert!(reason("employee_id|start_date|start_time", &format!("1|2027-03-01|{time}")).contains("no time of day"));
+        }
+    }
+
+    #[test]
+    fn one_column_may_give_day_and_time() {
+        let headers = vec!["id".to_owned(), "when".to_owned()];
+        let named = [("employee_id", "id"), ("start_date", "when"), ("start_time", "when")];
+        let columns = Columns::find(&headers, &named.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()).unwrap();
+        let hire = parse(&HireRecord { line: 2, columns: &columns, cells: &vec!["1", "2027-03-01T08:30:00+05:30"] }, &rules()).unwrap();
+        assert_eq!(hire.start.time.to_string(), "08:30:00");
+    }
+
+    #[test]
+    fn zone_by_row_site_city_country_default() {
+        let zone = |headers: &str, cells: &str| {
+            row(&format!("employee_id|start_date|{headers}"), &format!("1|2027-03-01|{cells}")).unwrap().start.zone.map(|zone| zone.as_str().to_owned())
+        };
+        assert_eq!(zone("zone|city", "Pacific/Auckland|Berlin").as_deref(), Some("Pacific/Auckland"));
+        assert_eq!(zone("site|city|country", "CHICAGO|Berlin|FR").as_deref(), Some("America/Chicago"));
+        assert_eq!(zone("site|city|country", "Europe|Berlin|FR").as_deref(), Some("Europe/Berlin"));
+        assert_eq!(zone("site|city|country", "Europe|Lyon|FR").as_deref(), Some("Europe/Paris"));
+        assert_eq!(zone("country", "UK").as_deref(), Some("Europe/London"));
+        assert_eq!(zone("country", "US"), None, "a place that gives no zone never takes the default");
+        assert_eq!(zone("city", "").as_deref(), Some("Asia/Kolkata"));
+        assert!(row("employee_id|start_date|zone", "1|2027-03-01|EST").is_err());
+    }
+
+    #[test]
+    fn f41_f43_f44_f45_odd_characters() {
+        let h = "employee_id|start_date|display_name|user|notes";
+        assert!(reason(h, "1|2027-03-01|A\0da||").contains("U+0000"));
+        assert!(reason(h, "1|2027-03-01|Ada||\u{1b}[31m").contains("\"notes\""));
+        assert!(row(h, "1|2027-03-01|Ada||two\nlines").is_ok());
+        assert!(reason(h, "1|2027-03-01|Ada\nLovelace||").contains("U+000A"));
+        assert!(reason(h, "1|2027-03-01|\u{202E}adA||").contains("U+202E"));
+        assert!(reason(h, "1\u{200b}2|2027-03-01|Ada||").contains("U+200B"));
+        assert!(reason(h, "1|2027-03-01|Ada|\u{0430}da@contoso.example|").contains("look-alikes"));
+        assert!(row(h, "1|2027-03-01|Zoë Łukasz 李||").is_ok());
+        let bad = row(h, "7|2027-03-01|A\0da||").unwrap_err();
+        assert_eq!(bad.employee_id.as_deref(), Some("7"), "readable: has not vanished");
+        assert!(reason(h, "1|2027-03-01").contains("2 fields and the header 5"));
+        assert!(row("employee_id|start_date", "1|2027-03-01||").is_ok(), "trailing delimiters (F29)");
+    }
+
+    #[test]
+    fn statuses() {
+        let status = |word: &str| row("employee_id|start_date|status", &format!("1|2027-03-01|{word}")).map(|hire| hire.withdrawn);
+        for word in ["", "active", "ACTIVE", "Pre-Hire", "On Leave"] {
+            assert!(!status(word).unwrap(), "{word}");
+        }
+        for word in ["Inactive", "Cancelled", "canceled", "No-show", "NO SHOW", "withdrawn", "Terminated"] {
+            assert!(status(word).unwrap(), "{word}");
+        }
+        assert!(status("maybe").unwrap_err().reject.reason.contains("no status"));
+    }
+}
