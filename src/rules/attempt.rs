@@ -110,6 +110,11 @@ impl Intended {
     pub fn at(&self) -> DateTime<Utc> {
         self.at
     }
+
+    /// The POST is over: what was cleared is still wanted for the letter.
+    pub fn into_cleared(self) -> Cleared {
+        self.cleared
+    }
 }
 
 /// Graph's 201, as it came.
@@ -127,6 +132,7 @@ pub struct IssuedPass {
     code: Code,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
+    lifetime_min: i64,
     one_time: bool,
     notes: Vec<String>,
 }
@@ -186,7 +192,7 @@ impl IssuedPass {
             return Err(unexpected(format!("not usable ({})", listed.usability)));
         }
         let until = listed.until().ok_or_else(|| unexpected("no end in the answer".to_owned()))?;
-        Ok(Self { pass_id: intended.pass_id, graph_id: listed.id, code, from, until, one_time, notes })
+        Ok(Self { pass_id: intended.pass_id, graph_id: listed.id, code, from, until, lifetime_min, one_time, notes })
     }
 
     /// The pass row.
@@ -212,6 +218,11 @@ impl IssuedPass {
     /// Usable until.
     pub fn until(&self) -> DateTime<Utc> {
         self.until
+    }
+
+    /// Life as answered, minutes.
+    pub fn lifetime_min(&self) -> i64 {
+        self.lifetime_min
     }
 
     /// Usable once.

@@ -1,8 +1,8 @@
 //! Pure rules: facts and a time in, a decision out.
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
-//! Reading order: [`hire`], [`record`], [`calendar`], [`places`], [`intake`], [`guard`], [`channel`],
-//! [`attempt`], [`letter`], [`verdict`].
+//! Reading order: [`hire`], [`record`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
+//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`verdict`].
 
 pub mod hire;
 pub mod headers;
@@ -14,4 +14,6 @@ pub mod guard;
 pub mod channel;
 pub mod attempt;
 pub mod letter;
+pub mod next;
+pub mod unsettled;
 pub mod verdict;

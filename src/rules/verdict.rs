@@ -70,3 +70,50 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// What a failed read or a certainly refused POST means for the tenant and the hire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The whole tenant waits so long; nobody is told.
+    SlowDown(Duration),
+    /// The tenant is out of reach or refuses us: no hire of it is tried for so long, told once.
+    StopTenant(Duration, String),
+    /// It concerns this hire: a person is told, and it is looked at again.
+    ThisHire(String),
+}
+
+/// Without a `Retry-After`.
+const THROTTLED: Duration = Duration::from_secs(30);
+/// Between two tries to reach a tenant that is out of reach.
+const OUT_OF_REACH: Duration = Duration::from_secs(60);
+/// Between two tries of a credential that was refused.
+const REFUSED_CREDENTIAL: Duration = Duration::from_secs(300);
+
+/// Sorts a failure (design 5). `lacks` names the permission that the token lacks for this call;
+/// `others_too` is true when the hire before was refused with 403 as well, with no success between.
+///
+/// ```
+/// use firstpass::rules::verdict::{verdict, Failure, Said, Verdict};
+/// let refused = Failure::Refused(Said { status: 403, code: "accessDenied".into(), ..Said::default() });
+/// assert!(matches!(verdict(&refused, None, false), Verdict::ThisHire(_)));
+/// assert!(matches!(verdict(&refused, None, true), Verdict::StopTenant(..)));
+/// ```
+pub fn verdict(failure: &Failure, lacks: Option<&str>, others_too: bool) -> Verdict {
+    match failure {
+        Failure::NotSent(_) => Verdict::StopTenant(OUT_OF_REACH, failure.to_string()),
+        Failure::Throttled { retry_after, .. } => Verdict::SlowDown(retry_after.unwrap_or(THROTTLED)),
+        Failure::Unauthorized(_) => Verdict::StopTenant(REFUSED_CREDENTIAL, failure.to_string()),
+        Failure::Refused(said) if said.status == 403 => match lacks {
+            Some(permission) => Verdict::StopTenant(
+                REFUSED_CREDENTIAL,
+                format!("the app lacks the permission {permission}; grant it in Entra and give admin consent ({said})"),
+            ),
+            None if others_too => {
+                Verdict::StopTenant(REFUSED_CREDENTIAL, format!("Graph refuses one hire after the other ({said})"))
+            }
+            None => Verdict::ThisHire(failure.to_string()),
+        },
+        Failure::Unknown { retry_after: Some(wait), .. } => Verdict::SlowDown(*wait),
+        Failure::Refused(_) | Failure::Unknown { retry_after: None, .. } => Verdict::ThisHire(failure.to_string()),
+    }
+}

@@ -1,0 +1,166 @@
+//! What is next for one hire: rest, look, or issue.
+//!
+//! Pure: the hire row's facts and a time in, one [`Next`] out. The same function serves the worker
+//! and `plan`, so that what is announced is what happens.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::calendar::{self, Morning, Schedule, Standing};
+use super::hire::{FeedStatus, OperatorStatus, Reason, State};
+
+/// What is wanted of a hire, and how it stands.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// What the feed says.
+    pub feed: FeedStatus,
+    /// What operators say.
+    pub operator: OperatorStatus,
+    /// State on disk.
+    pub state: State,
+    /// Reason on disk.
+    pub reason: Option<Reason>,
+    /// Sentence on disk.
+    pub what_to_do: String,
+    /// The instants, when the zone is known.
+    pub morning: Option<Morning>,
+    /// Since when the hire may be served: the send time, or the moment of a retry.
+    pub window_from: DateTime<Utc>,
+    /// Until when a missed pass is still sent.
+    pub window_until: DateTime<Utc>,
+    /// POSTs so far.
+    pub tries: i64,
+}
+
+/// How a hire is left at the end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// State to write.
+    pub state: State,
+    /// Reason to write.
+    pub reason: Option<Reason>,
+    /// The sentence for people, empty when nothing is to do.
+    pub what_to_do: String,
+    /// When to look again; `None` = when somebody changes something.
+    pub look_at: Option<DateTime<Utc>>,
+}
+
+/// What to do with a claimed hire whose pass rows are settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing to ask of anybody.
+    Rest(Standstill),
+    /// Check, and write down what was found; the send time is still ahead.
+    Look,
+    /// The send time has come: check, dial, issue, send.
+    Issue,
+}
+
+/// The decision. `delivered` hires are left alone here; their passes have watches of their own.
+pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
+    let rest = |state, reason, what_to_do: &str, look_at| {
+        Next::Rest(Standstill { state, reason, what_to_do: what_to_do.to_owned(), look_at })
+    };
+    match (wanted.operator, wanted.feed) {
+        (OperatorStatus::Cancelled, _) => return rest(State::Cancelled, None, "", None),
+        (_, FeedStatus::Withdrawn) => return rest(State::Cancelled, None, "", None),
+        (OperatorStatus::None | OperatorStatus::Held, FeedStatus::Active | FeedStatus::Vanished) => {}
+    }
+    if wanted.state == State::Delivered {
+        return rest(State::Delivered, None, "", None);
+    }
+    if wanted.operator == OperatorStatus::Held {
+        return rest(State::Held, None, "held by an operator; `firstpass hire release` lets it go on", None);
+    }
+    if wanted.feed == FeedStatus::Vanished {
+        return rest(
+            State::Attention,
+            Some(Reason::Vanished),
+            "the feed's newest whole list no longer names this person; ask HR, then `firstpass hire cancel`, or let the row return",
+            None,
+        );
+    }
+    let Some(morning) = &wanted.morning else {
+        return rest(
+            State::Attention,
+            Some(Reason::ZoneUnknown),
+            "no time zone is known for this start; name the zone in the row, or the place under `zones` of the feed, then drop the file again",
+            None,
+        );
+    };
+    if let Some(reason) = wanted.reason.filter(|reason| wanted.state == State::Attention && reason.waits_for_retry()) {
+        return rest(State::Attention, Some(reason), &wanted.what_to_do, None);
+    }
+    if now >= wanted.window_until {
+        return rest_missed(wanted);
+    }
+    if wanted.tries >= schedule.tries {
+        return rest(
+            State::Attention,
+            Some(Reason::TriesExhausted),
+            &format!("{} passes were asked of Graph without a letter delivered; read `firstpass hire show`, mend the cause, then `firstpass hire retry`", wanted.tries),
+            None,
+        );
+    }
+    if now >= morning.send {
+        return Next::Issue;
+    }
+    let first = calendar::first_look(morning, schedule, now);
+    if now < first {
+        return rest(State::Pending, None, "", Some(first));
+    }
+    Next::Look
+}
+
+/// Past the window: the reason that stood last, or `missed`.
+fn rest_missed(wanted: &Wanted) -> Next {
+    let (reason, what_to_do) = match wanted.reason {
+        Some(reason) if !wanted.what_to_do.is_empty() => (reason, wanted.what_to_do.clone()),
+        Some(_) | None => (
+            Reason::Missed,
+            "the start is over and no pass was sent in time; `firstpass hire retry` makes one that is valid at once".to_owned(),
+        ),
+    };
+    Next::Rest(Standstill { state: State::Attention, reason: Some(reason), what_to_do, look_at: None })
+}
+
+/// How a hire stands after a check said no. Forecasts keep it `pending` before its send time.
+pub fn after_refusal(
+    wanted: &Wanted,
+    schedule: &Schedule,
+    reason: Reason,
+    what_to_do: String,
+    now: DateTime<Utc>,
+) -> Standstill {
+    let early = wanted.morning.as_ref().is_some_and(|morning| now < morning.send);
+    let (state, standing) = if early && reason.is_forecast() {
+        (State::Pending, Standing::Pending)
+    } else {
+        (State::Attention, Standing::Attention)
+    };
+    let look_at = if reason.waits_for_retry() { None } else { look_again(wanted, schedule, standing, now) };
+    Standstill { state, reason: Some(reason), what_to_do, look_at }
+}
+
+/// How a hire stands after a look that found nothing wrong.
+pub fn after_clear_look(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Standstill {
+    let look_at = look_again(wanted, schedule, Standing::Pending, now);
+    Standstill { state: State::Pending, reason: None, what_to_do: String::new(), look_at }
+}
+
+/// How a hire waits that cannot be served for a cause outside itself (tenant, mail, pace, clock).
+pub fn waiting(reason: Option<Reason>, what_to_do: String, wait: Duration, now: DateTime<Utc>) -> Standstill {
+    Standstill { state: State::Pending, reason, what_to_do, look_at: Some(now + wait) }
+}
+
+/// The next look of contract 6, never past the end of the window, where it becomes `missed`.
+pub fn look_again(
+    wanted: &Wanted,
+    schedule: &Schedule,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let morning = wanted.morning.as_ref()?;
+    calendar::next_look(standing, morning, schedule, wanted.window_from, wanted.window_until, now)
+}

@@ -1,0 +1,184 @@
+//! What a pass row and the directory's list say together.
+//!
+//! An intent whose POST was never answered may have made a pass. These functions decide whether a
+//! listed pass is that one, and what became of one that was mailed. Pure; `work/settle.rs` acts.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::guard::ListedPass;
+
+/// The intent as it stands in its row.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// When the row was written.
+    pub made_at: DateTime<Utc>,
+    /// The start that was asked for; `None` = usable at once.
+    pub start: Option<DateTime<Utc>>,
+    /// Minutes asked for.
+    pub lifetime_min: i64,
+    /// Use asked for.
+    pub one_time: bool,
+}
+
+/// Clocks of ours and Graph's may differ by so much (contract 5).
+const SLACK: TimeDelta = TimeDelta::minutes(2);
+/// A start is taken as the asked one within this (contract 6).
+const START_SLACK: TimeDelta = TimeDelta::seconds(60);
+/// "Now" is within this of `createdDateTime` (design 4).
+const NOW_SLACK: TimeDelta = TimeDelta::minutes(5);
+/// An intent counts as not made only when the last look came so long after it (design 4).
+pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// And when so many looks found nothing.
+const LOOKS_NEEDED: i64 = 2;
+
+/// The listed pass that this intent made, if any. `known` are the ids of all our pass rows.
+pub fn made_by<'a>(
+    intent: &Intent,
+    listed: &'a [ListedPass],
+    known: &[String],
+    request_timeout: Duration,
+) -> Option<&'a ListedPass> {
+    let timeout = TimeDelta::from_std(request_timeout).unwrap_or(SLACK);
+    listed.iter().find(|pass| {
+        let (Some(created), Some(start)) = (pass.created, pass.start) else {
+            return false;
+        };
+        let in_time = created >= intent.made_at - SLACK && created <= intent.made_at + timeout + SLACK;
+        let start_fits = match intent.start {
+            Some(asked) => (start - asked).abs() <= START_SLACK,
+            None => (start - created).abs() <= NOW_SLACK,
+        };
+        in_time
+            && start_fits
+            && pass.lifetime_min == Some(intent.lifetime_min)
+            && pass.one_time == Some(intent.one_time)
+            && !known.contains(&pass.id)
+    })
+}
+
+/// What follows from `looks` looks that found nothing, this one included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotFound {
+    /// The POST did not happen.
+    NotMade,
+    /// Lists lag by minutes: look again then.
+    LookAgain(DateTime<Utc>),
+}
+
+/// Two looks, the last at least ten minutes after the intent. The first ones come early, so that a
+/// pass that is there is found within seconds.
+pub fn not_found(made_at: DateTime<Utc>, looks: i64, now: DateTime<Utc>) -> NotFound {
+    if looks >= LOOKS_NEEDED && now >= made_at + SETTLED_AFTER {
+        return NotFound::NotMade;
+    }
+    let pause = match looks {
+        ..=1 => TimeDelta::seconds(45),
+        2 => TimeDelta::minutes(2),
+        _ => TimeDelta::minutes(5),
+    };
+    let settled = made_at + SETTLED_AFTER;
+    NotFound::LookAgain(if now < settled { (now + pause).min(settled) } else { now + pause })
+}
+
+/// What the directory says about a pass whose letter was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// Still there, not used.
+    Unused,
+    /// A one-time pass that was used: the letter arrived.
+    Used,
+    /// Its life is over.
+    Ended,
+    /// Somebody else's pass stands in its place.
+    Replaced,
+    /// It is not listed.
+    Missing,
+}
+
+/// Looks for our pass `id`, valid until `until`, in the list.
+pub fn watched(
+    id: &str,
+    until: DateTime<Utc>,
+    listed: &[ListedPass],
+    known: &[String],
+    now: DateTime<Utc>,
+) -> Watched {
+    if let Some(pass) = listed.iter().find(|pass| pass.id == id) {
+        return if pass.is_used() {
+            Watched::Used
+        } else if now >= until || pass.usability == "Expired" {
+            Watched::Ended
+        } else {
+            Watched::Unused
+        };
+    }
+    if now >= until {
+        Watched::Ended
+    } else if listed.iter().any(|pass| pass.is_live(now) && !known.contains(&pass.id)) {
+        Watched::Replaced
+    } else {
+        Watched::Missing
+    }
+}
+
+/// When a mailed pass is looked at next: after settling time, at the start, an hour after, at the end.
+pub fn next_watch(
+    mailed_at: DateTime<Utc>,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    [mailed_at + SETTLED_AFTER, from, from + TimeDelta::hours(1), until]
+        .into_iter()
+        .filter(|at| *at > now)
+        .min()
+        .unwrap_or(now + SETTLED_AFTER)
+}
+
+super::hire::text_enum! {
+    /// Why a pass must go.
+    Cause {
+        /// The POST's answer was lost, and the code with it.
+        LostAnswer = "lost-answer",
+        /// The process that held the code is gone.
+        LostCode = "lost-code",
+        /// Withdrawn by the feed or cancelled by an operator.
+        Cancelled = "cancelled",
+        /// The start moved.
+        Moved = "moved",
+        /// The directory names another manager.
+        NewManager = "new-manager",
+        /// The feed names another account.
+        NewAccount = "new-account",
+        /// The hire changed while the pass was being made.
+        Changed = "changed",
+        /// Graph made something else than asked.
+        Unexpected = "unexpected",
+        /// The mail server refused the letter for good.
+        MailRefused = "mail-refused",
+        /// The letter could not be handed over for too long.
+        MailLate = "mail-late",
+        /// The service stopped before the letter was accepted.
+        Stopped = "stopped",
+    }
+}
+
+/// Is a mailed pass still what is wanted? Looks at rows only; the manager is asked elsewhere.
+pub fn unwanted(
+    wanted: &super::next::Wanted,
+    made_at: DateTime<Utc>,
+    start: Option<DateTime<Utc>>,
+) -> Option<Cause> {
+    use super::hire::{FeedStatus, OperatorStatus};
+    if wanted.operator == OperatorStatus::Cancelled || wanted.feed == FeedStatus::Withdrawn {
+        return Some(Cause::Cancelled);
+    }
+    let hire_start = wanted.morning.as_ref()?.start;
+    let fits = match start {
+        Some(start) => start == hire_start,
+        None => hire_start <= made_at + START_SLACK,
+    };
+    (!fits).then_some(Cause::Moved)
+}
