@@ -1,0 +1,1 @@
+//! One letter as the bytes of a message.

@@ -1,0 +1,1 @@
+//! The words of the letters, as people read them.
