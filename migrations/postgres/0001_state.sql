@@ -128,6 +128,13 @@ CREATE TABLE known_person (
   PRIMARY KEY (feed, employee_id)
 );
 
+-- Rejected rows of a feed's newest file: a reject is told once as long as it stays the same.
+CREATE TABLE known_reject (
+  feed   TEXT COLLATE "C" NOT NULL,
+  digest TEXT COLLATE "C" NOT NULL,
+  PRIMARY KEY (feed, digest)
+);
+
 -- What happened, in order. Ids only: no names, no addresses.
 CREATE TABLE event (
   seq     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

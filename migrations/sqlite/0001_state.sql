@@ -130,6 +130,13 @@ CREATE TABLE known_person (
   PRIMARY KEY (feed, employee_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Rejected rows of a feed's newest file: a reject is told once as long as it stays the same.
+CREATE TABLE known_reject (
+  feed   TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  PRIMARY KEY (feed, digest)
+) STRICT, WITHOUT ROWID;
+
 -- What happened, in order. Ids only: no names, no addresses.
 CREATE TABLE event (
   seq     INTEGER PRIMARY KEY AUTOINCREMENT,
