@@ -1,0 +1,165 @@
+//! The token endpoint (client credentials with a secret) and the check of bearers.
+//!
+//! Microsoft's client asks for nothing else: neither OpenID nor instance discovery. Tokens look like
+//! Microsoft's, but their signature is noise; the model remembers which ones it gave out.
+
+use std::collections::{HashMap, VecDeque};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::Answer;
+use super::directory::Directory;
+
+/// Life of a token.
+const LIFE: TimeDelta = TimeDelta::seconds(3600);
+/// Tokens that are remembered; older ones are refused.
+const KEPT: usize = 1000;
+
+/// A token that was given out.
+struct Given {
+    token: String,
+    roles: Vec<String>,
+    until: DateTime<Utc>,
+}
+
+/// Tokens that are out.
+#[derive(Default)]
+pub(super) struct Tokens(VecDeque<Given>);
+
+impl Tokens {
+    /// No token that is out is valid any more.
+    pub(super) fn revoke(&mut self) {
+        self.0.clear();
+    }
+
+    /// The token's `roles`, or 401.
+    pub(super) fn roles(
+        &self,
+        now: DateTime<Utc>,
+        directory: &Directory,
+        authorization: &str,
+    ) -> Result<Vec<String>, Answer> {
+        let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(unauthenticated("Access token is empty."));
+        }
+        let given = self.0.iter().rev().find(|given| given.token == token.trim());
+        match given {
+            Some(given) if directory.tokens_expire && now >= given.until => {
+                Err(unauthenticated("Lifetime validation failed, the token is expired."))
+            }
+            Some(given) => Ok(given.roles.clone()),
+            None => Err(unauthenticated("Access token validation failure. Invalid signature.")),
+        }
+    }
+
+    /// Answers the token endpoint.
+    pub(super) fn give(
+        &mut self,
+        now: DateTime<Utc>,
+        directory: &Directory,
+        origin: &str,
+        tenant: &str,
+        form: &HashMap<String, String>,
+    ) -> Answer {
+        if let Some((status, error, number, words)) = refusal(directory, origin, tenant, form) {
+            return refused(now, status, error, number, &words);
+        }
+        let token = jwt(now, directory, origin);
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(Given { token: token.clone(), roles: directory.permissions.clone(), until: now + LIFE });
+        Answer::plain_json(200, json!({
+            "token_type": "Bearer",
+            "expires_in": LIFE.num_seconds() - 1,
+            "ext_expires_in": LIFE.num_seconds() - 1,
+            "access_token": token,
+        }))
+    }
+}
+
+type Refusal = (u16, &'static str, u32, String);
+
+fn refusal(directory: &Directory, origin: &str, tenant: &str, form: &HashMap<String, String>) -> Option<Refusal> {
+    let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    if !tenant.eq_ignore_ascii_case(&directory.tenant_id.to_string()) {
+        let words = format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.");
+        return Some((400, "invalid_request", 90_002, words));
+    }
+    if field("grant_type") != "client_credentials" {
+        let words = "The app requested an unsupported grant type.".to_owned();
+        return Some((400, "unsupported_grant_type", 70_003, words));
+    }
+    let app = field("client_id");
+    if app != directory.client_id {
+        let words = format!(
+            "Application with identifier '{app}' was not found in the directory '{}'.",
+            directory.organization
+        );
+        return Some((400, "unauthorized_client", 700_016, words));
+    }
+    if directory.secret_expired {
+        let words = format!("The provided client secret keys for app '{app}' are expired.");
+        return Some((401, "invalid_client", 7_000_222, words));
+    }
+    if field("client_secret") != directory.client_secret {
+        let words = format!("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'.");
+        return Some((401, "invalid_client", 7_000_215, words));
+    }
+    let scope = field("scope");
+    let ours = format!("{origin}/.default");
+    if scope != ours && scope != "https://graph.microsoft.com/.default" {
+        let words = format!(
+            "The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid."
+        );
+        return Some((400, "invalid_scope", 70_011, words));
+    }
+    None
+}
+
+fn refused(now: DateTime<Utc>, status: u16, error: &str, number: u32, words: &str) -> Answer {
+    let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
+    let timestamp = now.format("%Y-%m-%d %H:%M:%SZ").to_string();
+    Answer::plain_json(status, json!({
+        "error": error,
+        "error_description": format!(
+            "AADSTS{number}: {words}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
+        ),
+        "error_codes": [number],
+        "timestamp": timestamp,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
+    }))
+}
+
+/// Looks like Microsoft's access token for Graph, version 1.0.
+fn jwt(now: DateTime<Utc>, directory: &Directory, origin: &str) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "sandbox" });
+    let claims = json!({
+        "aud": origin,
+        "iss": format!("https://sts.windows.net/{}/", directory.tenant_id),
+        "iat": now.timestamp(),
+        "nbf": now.timestamp(),
+        "exp": (now + LIFE).timestamp(),
+        "appid": directory.client_id,
+        "idtyp": "app",
+        "roles": directory.permissions,
+        "tid": directory.tenant_id,
+        "uti": Uuid::new_v4().simple().to_string(),
+        "ver": "1.0",
+    });
+    let noise = [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat();
+    format!("{}.{}.{}", part(&header), part(&claims), URL_SAFE_NO_PAD.encode(noise))
+}
+
+fn unauthenticated(message: &str) -> Answer {
+    Answer::error(401, "InvalidAuthenticationToken", message)
+        .with("www-authenticate", r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize""#.into())
+}
