@@ -2,5 +2,6 @@
 //! faults on request. The demonstration and the tests play against them; nothing here is for
 //! production use, and nothing here is ever reachable from another machine.
 
+pub mod mailbox;
 pub mod tenant;
 pub mod tls;

@@ -1,0 +1,289 @@
+//! A model mail server over real sockets on this machine: STARTTLS, implicit TLS or plain, AUTH
+//! PLAIN and LOGIN, one byte-exact copy of every letter it accepts, faults on request.
+//!
+//! It is more gullible than a real server on purpose: a line that holds a lone dot ends a letter
+//! whatever stands before it, so smuggled commands would be obeyed and seen. It delivers nothing.
+//! The server has a thread and a runtime of its own, so a client's runtime may be dropped in the
+//! middle of a letter. Reading order: `fault`, `session`, `letter`.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::{io, mem};
+
+use rustls::ServerConfig;
+use tokio::runtime::Builder;
+use tokio::sync::{oneshot, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::Ca;
+use crate::clock::Clock;
+use crate::config::Tls;
+
+mod fault;
+mod letter;
+mod session;
+
+pub use fault::{Effect, MailFault, Verb, When};
+pub use letter::ReceivedLetter;
+
+use fault::Faults;
+
+/// How the server behaves when nothing is wrong.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How connections are secured.
+    pub tls: Tls,
+    /// Names in the certificate.
+    pub names: Vec<String>,
+    /// User names with passwords; empty: nobody needs to sign in.
+    pub users: Vec<(String, String)>,
+    /// Ways to sign in that are offered.
+    pub mechanisms: Vec<String>,
+    /// Whose letters are taken.
+    pub recipients: Recipients,
+    /// Letters are written here as `.eml` besides being kept in memory.
+    pub folder: Option<PathBuf>,
+    /// Larger letters are refused (552).
+    pub max_bytes: usize,
+    /// Somebody between client and server takes STARTTLS out of the greeting.
+    pub strip_starttls: bool,
+    /// Somebody between client and server puts these plain bytes behind the answer to STARTTLS.
+    pub inject: Vec<u8>,
+    /// When letters arrive.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tls: Tls::Starttls,
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            users: Vec::new(),
+            mechanisms: vec!["PLAIN".to_owned(), "LOGIN".to_owned()],
+            recipients: Recipients::All,
+            folder: None,
+            max_bytes: 10 * 1024 * 1024,
+            strip_starttls: false,
+            inject: Vec::new(),
+            clock: Clock::System,
+        }
+    }
+}
+
+/// Whose letters are taken; others get 550 5.1.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipients {
+    /// Everybody's.
+    All,
+    /// These addresses only, in lower case.
+    Only(Vec<String>),
+    /// Everybody's but these, in lower case.
+    Except(Vec<String>),
+}
+
+/// What a client said: one line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Connections are counted from 1.
+    pub connection: usize,
+    /// The command.
+    pub verb: Verb,
+    /// The line; what follows AUTH is left out.
+    pub line: String,
+}
+
+/// The model mail server. Clones are the same server; the last one ends it.
+#[derive(Clone)]
+pub struct ModelMailServer {
+    shared: Arc<Shared>,
+    server: Arc<Mutex<Option<Server>>>,
+    port: u16,
+}
+
+/// A running server; it ends when `stop` is dropped.
+struct Server {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What sessions and handle both see.
+struct Shared {
+    options: Mutex<Options>,
+    tls: TlsAcceptor,
+    state: Mutex<State>,
+    /// How many sessions are held now.
+    holding: watch::Sender<usize>,
+    /// Counts the calls of `release`.
+    released: watch::Sender<usize>,
+    /// Counts the calls of `close_all`; the text is said before closing.
+    closing: watch::Sender<(usize, Option<String>)>,
+}
+
+#[derive(Default)]
+struct State {
+    letters: Vec<ReceivedLetter>,
+    faults: Faults,
+    said: Vec<Said>,
+    connections: usize,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn options(&self) -> Options {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ModelMailServer {
+    /// Starts a server on `127.0.0.1`, at `port` or (0) at any free one.
+    ///
+    /// Errors when the port is taken or the folder cannot be made.
+    pub fn start(ca: &Ca, options: Options, port: u16) -> io::Result<Self> {
+        if let Some(folder) = &options.folder {
+            std::fs::create_dir_all(folder)?;
+        }
+        let names: Vec<&str> = options.names.iter().map(String::as_str).collect();
+        let tls: Arc<ServerConfig> = Arc::new(ca.server_config(&names)?);
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared {
+            options: Mutex::new(options),
+            tls: TlsAcceptor::from(tls),
+            state: Mutex::new(State::default()),
+            holding: watch::Sender::new(0),
+            released: watch::Sender::new(0),
+            closing: watch::Sender::new((0, None)),
+        });
+        let server = Server::start(listener, &shared)?;
+        Ok(Self { shared, server: Arc::new(Mutex::new(Some(server))), port })
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Every letter that was accepted, oldest first.
+    pub fn letters(&self) -> Vec<ReceivedLetter> {
+        self.shared.lock().letters.clone()
+    }
+
+    /// Changes how the server behaves; names and port stay.
+    pub fn edit(&self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.shared.options.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Asks for a fault. Several may wait; each fires once.
+    pub fn fault(&self, fault: MailFault) {
+        self.shared.lock().faults.add(fault);
+    }
+
+    /// Takes every waiting fault back.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults = Faults::default();
+    }
+
+    /// Faults that have not fired yet.
+    pub fn waiting_faults(&self) -> usize {
+        self.shared.lock().faults.len()
+    }
+
+    /// Resolves when a session is held.
+    pub async fn held(&self) {
+        // The sender lives in `shared`, so this cannot fail.
+        let _ = self.shared.holding.subscribe().wait_for(|holding| *holding > 0).await;
+    }
+
+    /// Lets held sessions go on.
+    pub fn release(&self) {
+        self.shared.released.send_modify(|count| *count += 1);
+    }
+
+    /// Closes every open connection, as an idle timeout does; `farewell` (`421 …`) is said before.
+    pub fn close_all(&self, farewell: Option<&str>) {
+        self.shared.closing.send_modify(|(count, said)| {
+            *count += 1;
+            *said = farewell.map(str::to_owned);
+        });
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.shared.lock().connections
+    }
+
+    /// What clients said so far, in order; nothing that follows AUTH, nothing of a letter.
+    pub fn journal(&self) -> Vec<Said> {
+        self.shared.lock().said.clone()
+    }
+
+    /// How often this was said; [`Verb::Any`] counts everything.
+    pub fn count(&self, verb: Verb) -> usize {
+        self.shared.lock().said.iter().filter(|said| verb == Verb::Any || said.verb == verb).count()
+    }
+
+    /// Closes the port and every connection. Letters stay, for [`Self::resume`].
+    pub fn stop(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(server);
+    }
+
+    /// Listens again on the same port.
+    ///
+    /// Errors when somebody else took it meanwhile.
+    pub fn resume(&self) -> io::Result<()> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_none() {
+            let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))?;
+            *server = Some(Server::start(listener, &self.shared)?);
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    fn start(listener: TcpListener, shared: &Arc<Shared>) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::clone(shared);
+        let thread = thread::Builder::new().name("model-mail".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, shared) => {}
+                    _ = stopped => {}
+                }
+            });
+            // Sessions end with their runtime, wherever they stand.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(mem::take(&mut self.stop));
+        if let Some(thread) = self.thread.take() {
+            // It ends at once: nothing there waits for anything else.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    while let Ok((stream, _)) = listener.accept().await {
+        let connection = {
+            let mut state = shared.lock();
+            state.connections += 1;
+            state.connections
+        };
+        tokio::spawn(session::serve(stream, connection, Arc::clone(&shared)));
+    }
+}
