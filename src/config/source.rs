@@ -1,9 +1,354 @@
-//! File and environment, each value with its place.
-use std::path::Path;
-use super::SettingsError;
-pub(super) struct Sources;
+//! File and environment, merged by figment, each value with its place.
+//!
+//! figment's own environment provider reads `0123` and `true` as other types than text; ours hands
+//! every variable on as written. The file is parsed by `toml` with spans, so that each message has
+//! its line. `[[tenant]]` and `[[feed]]` become tables keyed by index, so that one variable can set
+//! one key of one tenant: `FIRSTPASS_TENANT__0__CLIENT_ID`, or with the tenant's name for the index.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use figment::value::{Dict, Map, Num, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{SERVICE_ONLY, is_table, key_of, nearest};
+use super::word::Raw;
+use super::{Problem, SettingsError};
+
+/// A settings file is a few kilobytes; this bounds a wrong path.
+const LARGEST: u64 = 1024 * 1024;
+const PREFIX: &str = "FIRSTPASS_";
+/// Variables with our prefix that are no settings.
+const OURS: [&str; 2] = ["FIRSTPASS_CONFIG", "FIRSTPASS_LOG"];
+/// Tables that are written `[[…]]`.
+pub(super) const LISTS: [&str; 2] = ["tenant", "feed"];
+
+/// A value that is set, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub(super) raw: Raw,
+    pub(super) place: String,
+}
+
+/// Everything that is set.
+pub(super) struct Sources {
+    file: String,
+    /// Relative paths are meant from here.
+    pub(super) folder: PathBuf,
+    /// `$CREDENTIALS_DIRECTORY`.
+    pub(super) credentials: Option<PathBuf>,
+    /// By concrete path, `tenant.0.name`.
+    pub(super) given: BTreeMap<String, Given>,
+    lines: BTreeMap<String, usize>,
+    variables: BTreeMap<String, String>,
+    pub(super) problems: Vec<(usize, Problem)>,
+    pub(super) warnings: Vec<String>,
+}
+
 impl Sources {
-    pub(super) fn read(_path: &Path, _env: impl Iterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        Ok(Self)
+    /// Reads and merges; unknown keys are among `problems`.
+    pub(super) fn read(path: &Path, env: impl Iterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let file = path.display().to_string();
+        let text = text_of(path)?;
+        let parsed = DeTable::parse(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_at(&text, span.start));
+            // The error's own words only: a whole line of the file might hold a secret.
+            alone(&format!("{file}:{line}"), error.message().to_owned())
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut sources = Self {
+            file,
+            folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+            credentials: None,
+            given: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        };
+        sources.note_lines(&text, parsed.get_ref(), "");
+        let written = sources.file_values(parsed.get_ref());
+        let set = sources.variables_of(env, &written);
+        let merged = Figment::new()
+            .merge(Layer { name: "the settings file", values: written })
+            .merge(Layer { name: "the environment", values: set });
+        let values = merged.data().map_err(|error| alone(&sources.file, error.to_string()))?;
+        for dict in values.into_values() {
+            sources.flatten("", dict);
+        }
+        Ok(sources)
+    }
+
+    /// Adds a problem at the place of a concrete path, or of the table around it.
+    pub(super) fn problem(&mut self, path: &str, text: String) {
+        let problem = Problem { place: self.place_of(path), text };
+        let order = match self.variables.contains_key(path) {
+            true => usize::MAX,
+            false => self.line_near(path).unwrap_or(usize::MAX - 1),
+        };
+        if !self.problems.iter().any(|(_, known)| *known == problem) {
+            self.problems.push((order, problem));
+        }
+    }
+
+    /// The variable that set it, else file and line, else the file.
+    pub(super) fn place_of(&self, path: &str) -> String {
+        match (self.variables.get(path), self.line_near(path)) {
+            (Some(variable), _) => variable.clone(),
+            (None, Some(line)) => format!("{}:{line}", self.file),
+            (None, None) => self.file.clone(),
+        }
+    }
+
+    fn line_near(&self, path: &str) -> Option<usize> {
+        let mut path = path;
+        loop {
+            if let Some(line) = self.lines.get(path) {
+                return Some(*line);
+            }
+            path = path.rsplit_once('.')?.0;
+        }
+    }
+
+    /// Indexes of `[[tenant]]` or `[[feed]]`, in order.
+    pub(super) fn indexes(&self, list: &str) -> Vec<usize> {
+        let index = |path: &String| path.strip_prefix(list)?.strip_prefix('.')?.split('.').next()?.parse().ok();
+        let mut indexes: Vec<usize> = self.given.keys().chain(self.lines.keys()).filter_map(index).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+    }
+
+    fn note_lines(&mut self, text: &str, table: &DeTable<'_>, above: &str) {
+        for (key, value) in table {
+            let path = join(above, key.get_ref());
+            self.lines.insert(path.clone(), line_at(text, key.span().start));
+            match value.get_ref() {
+                DeValue::Table(inner) => self.note_lines(text, inner, &path),
+                DeValue::Array(items) if LISTS.contains(&path.as_str()) => {
+                    for (index, item) in items.iter().enumerate() {
+                        let path = join(&path, &index.to_string());
+                        self.lines.insert(path.clone(), line_at(text, item.span().start));
+                        if let DeValue::Table(inner) = item.get_ref() {
+                            self.note_lines(text, inner, &path);
+                        }
+                    }
+                }
+                DeValue::Array(_)
+                | DeValue::String(_)
+                | DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_) => {}
+            }
+        }
+    }
+
+    fn file_values(&mut self, table: &DeTable<'_>) -> Dict {
+        let mut dict = Dict::new();
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            let read = match value.get_ref() {
+                DeValue::Array(items) if LISTS.contains(&name.as_str()) => {
+                    let tables = items.iter().enumerate().map(|(index, item)| Ok((index.to_string(), value_of(item.get_ref())?)));
+                    tables.collect::<Result<Dict, String>>().map(Value::from)
+                }
+                DeValue::Table(_) if LISTS.contains(&name.as_str()) => {
+                    Err(format!("is a list of tables; write [[{name}]] with two brackets"))
+                }
+                _other => value_of(value.get_ref()),
+            };
+            match read {
+                Ok(value) => drop(dict.insert(name, value)),
+                Err(text) => self.problem(&name, format!("{name} {text}")),
+            }
+        }
+        dict
+    }
+
+    /// `FIRSTPASS_SECTION__KEY=value` → nested tables of text.
+    fn variables_of(&mut self, env: impl Iterator<Item = (String, String)>, written: &Dict) -> Dict {
+        let mut dict = Dict::new();
+        for (variable, value) in env {
+            if variable == "CREDENTIALS_DIRECTORY" {
+                self.credentials = Some(PathBuf::from(value)).filter(|folder| folder.is_absolute());
+                continue;
+            }
+            let Some(rest) = variable.strip_prefix(PREFIX).filter(|_| !OURS.contains(&variable.as_str())) else {
+                continue;
+            };
+            if !rest.contains("__") {
+                self.warnings.push(format!("{variable} is ignored: settings in the environment are written {PREFIX}SECTION__KEY"));
+                continue;
+            }
+            let mut parts: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+            if let [list, which, ..] = parts.as_mut_slice()
+                && LISTS.contains(&list.as_str())
+            {
+                match index_of(written.get(list.as_str()), which) {
+                    Some(index) => *which = index,
+                    None => {
+                        let text = format!("no {list} is called {which:?}; write its place in the file (0 for the first) or its name");
+                        self.problems.push((usize::MAX, Problem { place: variable, text }));
+                        continue;
+                    }
+                }
+            }
+            self.variables.insert(parts.join("."), variable);
+            insert(&mut dict, &parts, value);
+        }
+        dict
+    }
+
+    /// Known keys go to `given`, unknown ones to `problems`.
+    fn flatten(&mut self, above: &str, dict: Dict) {
+        for (name, value) in dict {
+            let path = join(above, &name);
+            let pattern = pattern_of(&path);
+            if key_of(&pattern).is_some() {
+                let given = Given { raw: raw_of(&value, self.variables.contains_key(&path)), place: self.place_of(&path) };
+                self.given.insert(path, given);
+                continue;
+            }
+            match value {
+                Value::Dict(_, inner) if is_table(&pattern) => self.flatten(&path, inner),
+                _other if is_table(&pattern) => self.problem(&path, format!("{pattern} is a table; write [{pattern}] and its keys below")),
+                _other => self.unknown(&path, &pattern),
+            }
+        }
+    }
+
+    fn unknown(&mut self, path: &str, pattern: &str) {
+        let global = pattern.strip_prefix("tenant.").filter(|rest| SERVICE_ONLY.contains(rest));
+        let text = match global {
+            Some(global) => format!("{global} is for the whole service; no tenant can have its own"),
+            None => format!("there is no setting {pattern}; did you mean {}?", nearest(pattern)),
+        };
+        self.problem(path, text);
+    }
+}
+
+/// One provider for both: values that are read already, under the name of their source.
+struct Layer {
+    name: &'static str,
+    values: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.values.clone())]))
+    }
+}
+
+fn alone(place: &str, text: String) -> SettingsError {
+    SettingsError { problems: vec![Problem { place: place.to_owned(), text }] }
+}
+
+fn text_of(path: &Path) -> Result<String, SettingsError> {
+    let place = path.display().to_string();
+    let refused = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => alone(
+            &place,
+            "there is no settings file; make one with `firstpass config init`, or name yours with --config or FIRSTPASS_CONFIG".to_owned(),
+        ),
+        _ => alone(&place, format!("cannot be read: {error}")),
+    };
+    let file = std::fs::File::open(path).map_err(refused)?;
+    if !file.metadata().map_err(refused)?.is_file() {
+        return Err(alone(&place, "is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(refused)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
+        return Err(alone(&place, "is larger than 1 MiB, so it is no settings file".to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| alone(&place, "is no UTF-8 text".to_owned()))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn join(above: &str, name: &str) -> String {
+    if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
+}
+
+/// `tenant.0.schedule.send_at` → `tenant.schedule.send_at`.
+pub(super) fn pattern_of(path: &str) -> String {
+    match path.split('.').collect::<Vec<_>>().as_slice() {
+        [list, _index, rest @ ..] if LISTS.contains(list) => {
+            std::iter::once(list).chain(rest).copied().collect::<Vec<_>>().join(".")
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// The index that a variable means by `0` or by a name; a number may also add an entry.
+fn index_of(list: Option<&Value>, which: &str) -> Option<String> {
+    if let Ok(index) = which.parse::<u8>() {
+        return Some(index.to_string());
+    }
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
+    let named = |value: &Value| value.find_ref("name").and_then(Value::as_str).is_some_and(|name| plain(name) == plain(which));
+    list.and_then(Value::as_dict)?.iter().find(|(_, entry)| named(entry)).map(|(index, _)| index.clone())
+}
+
+fn insert(dict: &mut Dict, parts: &[String], value: String) {
+    let Some((first, rest)) = parts.split_first() else { return };
+    if rest.is_empty() {
+        dict.insert(first.clone(), Value::from(value));
+        return;
+    }
+    let mut inner = match dict.remove(first) {
+        Some(Value::Dict(_, inner)) => inner,
+        Some(_) | None => Dict::new(),
+    };
+    insert(&mut inner, rest, value);
+    dict.insert(first.clone(), Value::from(inner));
+}
+
+/// What TOML says, dates and times as text.
+pub(super) fn value_of(value: &DeValue<'_>) -> Result<Value, String> {
+    Ok(match value {
+        DeValue::String(text) => Value::from(text.to_string()),
+        DeValue::Integer(number) => {
+            let read = i64::from_str_radix(number.as_str(), number.radix());
+            Value::from(read.map_err(|_| "holds a number that is too large".to_owned())?)
+        }
+        DeValue::Float(number) => {
+            let read = number.as_str().parse::<f64>();
+            Value::from(read.map_err(|_| "holds a number that cannot be read".to_owned())?)
+        }
+        DeValue::Boolean(flag) => Value::from(*flag),
+        DeValue::Datetime(written) => Value::from(written.to_string()),
+        DeValue::Array(items) => {
+            Value::from(items.iter().map(|item| value_of(item.get_ref())).collect::<Result<Vec<_>, _>>()?)
+        }
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), value_of(value.get_ref())?)));
+            Value::from(entries.collect::<Result<Dict, String>>()?)
+        }
+    })
+}
+
+/// The same without figment's tags; text of a variable stays apart, because it may mean any kind.
+pub(super) fn raw_of(value: &Value, variable: bool) -> Raw {
+    match value {
+        Value::String(_, text) if variable => Raw::Variable(text.clone()),
+        Value::String(_, text) => Raw::Text(text.clone()),
+        Value::Char(_, letter) => Raw::Text(letter.to_string()),
+        Value::Bool(_, flag) => Raw::Flag(*flag),
+        Value::Num(_, number @ (Num::F32(_) | Num::F64(_))) => Raw::Fraction(number.to_f64().unwrap_or(f64::NAN)),
+        Value::Num(_, number) => Raw::Whole(number.to_i128().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)),
+        Value::Empty(..) => Raw::Text(String::new()),
+        Value::Dict(_, dict) => Raw::Table(dict.iter().map(|(key, value)| (key.clone(), raw_of(value, false))).collect()),
+        Value::Array(_, items) => Raw::List(items.iter().map(|item| raw_of(item, false)).collect()),
     }
 }
