@@ -162,5 +162,5 @@ pub fn look_again(
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let morning = wanted.morning.as_ref()?;
-    calendar::next_look(standing, morning, schedule, wanted.window_from, wanted.window_until, now)
+    calendar::next_look(standing, morning, wanted.window_from, wanted.window_until, now)
 }
