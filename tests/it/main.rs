@@ -1,2 +1,4 @@
 
 mod model_tenant;
+mod contract;
+mod model_contract;

@@ -20,7 +20,8 @@ pub(super) const USUAL: [&str; 11] = [
     "id",
 ];
 
-fn object(value: Value) -> Map<String, Value> {
+/// The members of an object.
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
@@ -62,6 +63,7 @@ pub(super) fn user(user: &ModelUser) -> Map<String, Value> {
         "isManagementRestricted": null,
         "onPremisesSyncEnabled": null,
         "otherMails": [],
+        "postalCode": null,
         "proxyAddresses": [],
         "usageLocation": null,
         "userType": user.user_type,

@@ -50,8 +50,9 @@ impl Answer {
 
     /// 404 of the directory for something that is not there.
     pub(super) fn not_found(what: &str) -> Self {
-        let message =
-            format!("Resource '{what}' does not exist or one of its queried reference-property objects are not present.");
+        let message = format!(
+            "Resource '{what}' does not exist or one of its queried reference-property objects are not present."
+        );
         Self::error(404, "Request_ResourceNotFound", &message)
     }
 

@@ -85,7 +85,13 @@ impl Effect {
     pub fn throttled(retry_after: Option<&str>) -> Self {
         let body = json!({ "error": {
             "code": "TooManyRequests",
-            "innerError": { "code": "429", "message": "Please retry after", "status": "429" },
+            "innerError": {
+                "code": "429",
+                "date": "2020-08-18T12:51:51",
+                "message": "Please retry after",
+                "request-id": "94fb3b52-452a-4535-a601-69e0a90e3aa2",
+                "status": "429",
+            },
             "message": "Please retry again later.",
         } });
         Self::later(429, retry_after, body.to_string())

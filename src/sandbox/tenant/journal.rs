@@ -184,7 +184,8 @@ mod tests {
     fn secrets_do_not_enter() {
         let form = readable(Some("application/x-www-form-urlencoded"), b"client_id=a&client_secret=s%2Bt");
         assert_eq!(form.unwrap().to_string(), r#"{"client_id":"a","client_secret":"***"}"#);
-        let json = readable(None, br#"{"value":[{"temporaryAccessPass":"+drkzqAD","id":"1"},{"temporaryAccessPass":null}]}"#);
+        let json =
+            readable(None, br#"{"value":[{"temporaryAccessPass":"+drkzqAD","id":"1"},{"temporaryAccessPass":null}]}"#);
         assert_eq!(
             json.unwrap().to_string(),
             r#"{"value":[{"id":"1","temporaryAccessPass":"***"},{"temporaryAccessPass":null}]}"#

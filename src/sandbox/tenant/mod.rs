@@ -126,7 +126,13 @@ impl ModelTenant {
     }
 
     /// An admin makes a pass in the portal, now or for later; it overrides the one that is there.
-    pub fn foreign_pass(&self, user: Uuid, start: Option<DateTime<Utc>>, lifetime_min: i64, one_time: bool) -> ModelPass {
+    pub fn foreign_pass(
+        &self,
+        user: Uuid,
+        start: Option<DateTime<Utc>>,
+        lifetime_min: i64,
+        one_time: bool,
+    ) -> ModelPass {
         let mut state = self.shared.lock();
         let now = self.shared.now(&state);
         let pass = ModelPass {

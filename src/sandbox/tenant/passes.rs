@@ -195,10 +195,14 @@ impl Passes {
         let policy = &directory.policy;
         let lifetime_min = order.lifetime_min.unwrap_or(policy.default_min);
         if lifetime_min < policy.shortest_min || lifetime_min > policy.longest_min {
-            return Err(Answer::error_twice(400, "badRequest", &format!(
-                "Invalid LifetimeInMinutes specified. The valid range between {} and {}.",
-                policy.shortest_min, policy.longest_min
-            )));
+            return Err(Answer::error_twice(
+                400,
+                "badRequest",
+                &format!(
+                    "Invalid LifetimeInMinutes specified. The valid range between {} and {}.",
+                    policy.shortest_min, policy.longest_min
+                ),
+            ));
         }
         let asked_once = order.one_time.unwrap_or(policy.one_time);
         if policy.one_time && !asked_once && directory.one_time_demand == OneTimeDemand::Refuse {
@@ -257,8 +261,8 @@ impl Passes {
     pub(super) fn sign_in(&mut self, now: DateTime<Utc>, directory: &Directory, user: &ModelUser, code: &str) -> bool {
         let mut history = self.0.get_mut(&user.id).into_iter().flatten();
         let Some(pass) = history.find(|pass| pass.code == code && pass.deleted_at.is_none()) else { return false };
-        let opens = pass.usability(user, directory, now) == "EnabledByPolicy"
-            && (pass.one_time || !directory.policy.one_time);
+        let opens =
+            pass.usability(user, directory, now) == "EnabledByPolicy" && (pass.one_time || !directory.policy.one_time);
         pass.used |= opens;
         opens
     }

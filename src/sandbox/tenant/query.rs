@@ -87,6 +87,15 @@ pub(super) fn select(
     Ok(all)
 }
 
+/// `$select` for entries of kinds that mix: what an entry lacks is left out (facts 3.2).
+pub(super) fn select_loosely(options: &Options, entries: &mut [Value]) {
+    let Some(wanted) = options.get("$select") else { return };
+    let wanted: Vec<&str> = wanted.split(',').map(str::trim).collect();
+    for members in entries.iter_mut().filter_map(Value::as_object_mut) {
+        members.retain(|name, _| name.starts_with('@') || wanted.contains(&name.as_str()));
+    }
+}
+
 /// One page of a collection with `@odata.nextLink` when more follow. `link` is the request's URL
 /// without its query.
 pub(super) fn page(

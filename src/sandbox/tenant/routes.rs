@@ -38,7 +38,8 @@ const READ_ROLES: [&str; 4] = [
 ];
 const READ_ORGANIZATION: [&str; 4] =
     ["Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-const READ_DOMAINS: [&str; 4] = ["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All", "Organization.Read.All"];
+const READ_DOMAINS: [&str; 4] =
+    ["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All", "Organization.Read.All"];
 const READ_POLICY: [&str; 3] =
     ["Policy.Read.AuthenticationMethod", "Policy.ReadWrite.AuthenticationMethod", "Policy.Read.All"];
 const READ_PASSES: [&str; 4] = [
@@ -64,10 +65,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route(passes, get(list_passes).post(create_pass))
         .route(&format!("{passes}/{{pass}}"), get(get_pass).delete(delete_pass))
         .route("/v1.0/roleManagement/directory/roleAssignments", get(role_assignments))
-        .route(
-            "/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}",
-            get(policy),
-        )
+        .route("/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}", get(policy))
         .route("/v1.0/organization", get(organization))
         .route("/v1.0/domains", get(domains))
         .fallback(unknown_path)
@@ -107,11 +105,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     }
 }
 
-async fn token(
-    State(shared): State<Arc<Shared>>,
-    Path(tenant): Path<String>,
-    body: Bytes,
-) -> Answer {
+async fn token(State(shared): State<Arc<Shared>>, Path(tenant): Path<String>, body: Bytes) -> Answer {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let mut guard = shared.lock();
     let now = shared.now(&guard);
@@ -203,12 +197,10 @@ async fn manager(
             members
         }
         (None, Some(contact)) => {
-            let mut members = accounts::contact(contact);
-            if let Some(names) = options.get("$select") {
-                let wanted: Vec<&str> = names.split(',').map(str::trim).collect();
-                members.retain(|name, _| name.starts_with('@') || wanted.contains(&name.as_str()));
-            }
-            members
+            let mut entry = [Value::Object(accounts::contact(contact))];
+            query::select_loosely(&options, &mut entry);
+            let [entry] = entry;
+            accounts::object(entry)
         }
         (None, None) => return Err(Answer::not_found("manager")),
     };
@@ -232,6 +224,7 @@ async fn groups(
     let mut entries: Vec<Value> =
         directory.groups_of(user).into_iter().map(|id| accounts::group(directory, id, readable)).collect();
     entries.extend(directory.roles_of(user).iter().map(|template| accounts::role(template, true)));
+    query::select_loosely(&options, &mut entries);
     let link = format!("{}{}", shared.origin, uri.path());
     query::page(&options, directory.page, &format!("{CONTEXT}directoryObjects"), &link, entries)
 }
@@ -258,7 +251,7 @@ async fn members_of_kind(
     let directory = &state.directory;
     let user = find(directory, &name)?;
     let kind = cast.rsplit('.').next().unwrap_or_default();
-    let (context, entries): (&str, Vec<Value>) = match kind {
+    let (context, mut entries): (&str, Vec<Value>) = match kind {
         "directoryRole" => {
             let roles = directory.roles_of(user);
             ("directoryRoles", roles.iter().map(|template| accounts::role(template, false)).collect())
@@ -273,6 +266,7 @@ async fn members_of_kind(
             return Err(Answer::error(400, "BadRequest", &message));
         }
     };
+    query::select_loosely(&options, &mut entries);
     let link = format!("{}{}", shared.origin, uri.path());
     query::page(&options, directory.page, &format!("{CONTEXT}{context}"), &link, entries)
 }
@@ -291,9 +285,8 @@ async fn check_groups(
         return Err(Answer::error(400, "Request_BadRequest", "groupIds must hold 1 to 20 ids."));
     }
     let in_groups = state.directory.groups_of(user);
-    let is_in = |id: &&Value| {
-        id.as_str().and_then(|text| Uuid::parse_str(text).ok()).is_some_and(|id| in_groups.contains(&id))
-    };
+    let is_in =
+        |id: &&Value| id.as_str().and_then(|text| Uuid::parse_str(text).ok()).is_some_and(|id| in_groups.contains(&id));
     let value: Vec<&Value> = asked.iter().filter(is_in).collect();
     Ok(Answer::json(200, json!({ "@odata.context": format!("{CONTEXT}Collection(Edm.String)"), "value": value })))
 }
@@ -381,7 +374,8 @@ async fn create_pass(
     let state = &mut *guard;
     let user = find(&state.directory, &name)?;
     let pass = state.passes.create(now, &state.directory, user, order, echo.as_ref().map(|Extension(echo)| echo))?;
-    let location = format!("{}/v1.0/users/{}/authentication/temporaryAccessPassMethods/{}", shared.origin, user.id, pass.id);
+    let location =
+        format!("{}/v1.0/users/{}/authentication/temporaryAccessPassMethods/{}", shared.origin, user.id, pass.id);
     Ok(Answer::json(201, typed(pass.shown(user, &state.directory, now), user)).with("location", location))
 }
 
@@ -412,7 +406,8 @@ async fn role_assignments(
     caller.needs(&READ_ROLES)?;
     let state = shared.lock();
     let directory = &state.directory;
-    let unfiltered = || Answer::error(400, "Request_BadRequest", "A filter on principalId or roleDefinitionId is needed.");
+    let unfiltered =
+        || Answer::error(400, "Request_BadRequest", "A filter on principalId or roleDefinitionId is needed.");
     let Filter(terms) = Filter::parse(options.get("$filter").ok_or_else(unfiltered)?)?;
     let mut entries = Vec::new();
     for (property, value) in terms {
@@ -447,16 +442,12 @@ async fn organization(State(shared): State<Arc<Shared>>, caller: Caller, Query(o
     Ok(Answer::json(200, json!({ "@odata.context": context, "value": [members] })))
 }
 
-async fn domains(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    uri: Uri,
-    Query(options): Query<Options>,
-) -> Reply {
+async fn domains(State(shared): State<Arc<Shared>>, caller: Caller, uri: Uri, Query(options): Query<Options>) -> Reply {
     query::known(&options, &["$select", "$top", "$skiptoken"])?;
     caller.needs(&READ_DOMAINS)?;
     let state = shared.lock();
-    let entries = state.directory.domains.iter().map(accounts::domain).collect();
+    let mut entries: Vec<Value> = state.directory.domains.iter().map(accounts::domain).collect();
+    query::select_loosely(&options, &mut entries);
     let link = format!("{}{}", shared.origin, uri.path());
     query::page(&options, state.directory.page, &format!("{CONTEXT}domains"), &link, entries)
 }

@@ -74,12 +74,15 @@ impl Tokens {
             self.0.pop_front();
         }
         self.0.push_back(Given { token: token.clone(), roles: directory.permissions.clone(), until: now + LIFE });
-        Answer::plain_json(200, json!({
-            "token_type": "Bearer",
-            "expires_in": LIFE.num_seconds() - 1,
-            "ext_expires_in": LIFE.num_seconds() - 1,
-            "access_token": token,
-        }))
+        Answer::plain_json(
+            200,
+            json!({
+                "token_type": "Bearer",
+                "expires_in": LIFE.num_seconds() - 1,
+                "ext_expires_in": LIFE.num_seconds() - 1,
+                "access_token": token,
+            }),
+        )
     }
 }
 
@@ -97,10 +100,8 @@ fn refusal(directory: &Directory, origin: &str, tenant: &str, form: &HashMap<Str
     }
     let app = field("client_id");
     if app != directory.client_id {
-        let words = format!(
-            "Application with identifier '{app}' was not found in the directory '{}'.",
-            directory.organization
-        );
+        let words =
+            format!("Application with identifier '{app}' was not found in the directory '{}'.", directory.organization);
         return Some((400, "unauthorized_client", 700_016, words));
     }
     if directory.secret_expired {
@@ -108,15 +109,16 @@ fn refusal(directory: &Directory, origin: &str, tenant: &str, form: &HashMap<Str
         return Some((401, "invalid_client", 7_000_222, words));
     }
     if field("client_secret") != directory.client_secret {
-        let words = format!("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'.");
+        let words = format!(
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'."
+        );
         return Some((401, "invalid_client", 7_000_215, words));
     }
     let scope = field("scope");
     let ours = format!("{origin}/.default");
     if scope != ours && scope != "https://graph.microsoft.com/.default" {
-        let words = format!(
-            "The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid."
-        );
+        let words =
+            format!("The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid.");
         return Some((400, "invalid_scope", 70_011, words));
     }
     None
@@ -125,17 +127,20 @@ fn refusal(directory: &Directory, origin: &str, tenant: &str, form: &HashMap<Str
 fn refused(now: DateTime<Utc>, status: u16, error: &str, number: u32, words: &str) -> Answer {
     let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
     let timestamp = now.format("%Y-%m-%d %H:%M:%SZ").to_string();
-    Answer::plain_json(status, json!({
-        "error": error,
-        "error_description": format!(
-            "AADSTS{number}: {words}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
-        ),
-        "error_codes": [number],
-        "timestamp": timestamp,
-        "trace_id": trace,
-        "correlation_id": correlation,
-        "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
-    }))
+    Answer::plain_json(
+        status,
+        json!({
+            "error": error,
+            "error_description": format!(
+                "AADSTS{number}: {words}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {timestamp}"
+            ),
+            "error_codes": [number],
+            "timestamp": timestamp,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
+        }),
+    )
 }
 
 /// Looks like Microsoft's access token for Graph, version 1.0.
@@ -160,6 +165,8 @@ fn jwt(now: DateTime<Utc>, directory: &Directory, origin: &str) -> String {
 }
 
 fn unauthenticated(message: &str) -> Answer {
-    Answer::error(401, "InvalidAuthenticationToken", message)
-        .with("www-authenticate", r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize""#.into())
+    Answer::error(401, "InvalidAuthenticationToken", message).with(
+        "www-authenticate",
+        r#"Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize""#.into(),
+    )
 }

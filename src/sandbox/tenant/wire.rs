@@ -244,7 +244,11 @@ fn given(status: u16, headers: &[(String, String)], body: &str) -> Ready {
 
 fn page(status: StatusCode) -> Ready {
     let headers = [("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
-    given(status.as_u16(), &headers, "<!DOCTYPE html><html><head><title>Our services aren't available right now</title></head><body>We're working to restore all services as soon as possible.</body></html>")
+    given(
+        status.as_u16(),
+        &headers,
+        "<!DOCTYPE html><html><head><title>Our services aren't available right now</title></head><body>We're working to restore all services as soon as possible.</body></html>",
+    )
 }
 
 fn without_code(body: &Bytes, null: bool) -> Bytes {
