@@ -22,6 +22,8 @@ pub struct Limits {
     pub lease_left: Duration,
     /// A code whose letter cannot be sent for so long is condemned.
     pub in_hand: Duration,
+    /// Attempts under way at once. Each asks Graph a dozen questions; the mail pace is the real bound.
+    pub at_once: usize,
     /// Bytes of one Graph answer. A page of passes or methods is a few kilobytes.
     pub graph_body: usize,
     /// Bytes of one SMTP answer line.
@@ -38,6 +40,7 @@ impl Default for Limits {
             lease: Duration::from_secs(5 * 60),
             lease_left: Duration::from_secs(2 * 60),
             in_hand: Duration::from_secs(10 * 60),
+            at_once: 4,
             graph_body: 4 * 1024 * 1024,
             smtp_line: 4096,
         }

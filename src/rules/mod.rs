@@ -2,7 +2,7 @@
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
 //! Reading order: [`hire`], [`record`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
-//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`verdict`].
+//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`verdict`].
 
 pub mod hire;
 pub mod headers;
@@ -15,5 +15,7 @@ pub mod channel;
 pub mod attempt;
 pub mod letter;
 pub mod next;
+pub mod pace;
+pub mod permission;
 pub mod unsettled;
 pub mod verdict;

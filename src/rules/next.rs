@@ -3,8 +3,6 @@
 //! Pure: the hire row's facts and a time in, one [`Next`] out. The same function serves the worker
 //! and `plan`, so that what is announced is what happens.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use super::calendar::{self, Morning, Schedule, Standing};
@@ -128,7 +126,6 @@ fn rest_missed(wanted: &Wanted) -> Next {
 /// How a hire stands after a check said no. Forecasts keep it `pending` before its send time.
 pub fn after_refusal(
     wanted: &Wanted,
-    schedule: &Schedule,
     reason: Reason,
     what_to_do: String,
     now: DateTime<Utc>,
@@ -139,25 +136,19 @@ pub fn after_refusal(
     } else {
         (State::Attention, Standing::Attention)
     };
-    let look_at = if reason.waits_for_retry() { None } else { look_again(wanted, schedule, standing, now) };
+    let look_at = if reason.waits_for_retry() { None } else { look_again(wanted, standing, now) };
     Standstill { state, reason: Some(reason), what_to_do, look_at }
 }
 
 /// How a hire stands after a look that found nothing wrong.
-pub fn after_clear_look(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Standstill {
-    let look_at = look_again(wanted, schedule, Standing::Pending, now);
+pub fn after_clear_look(wanted: &Wanted, now: DateTime<Utc>) -> Standstill {
+    let look_at = look_again(wanted, Standing::Pending, now);
     Standstill { state: State::Pending, reason: None, what_to_do: String::new(), look_at }
-}
-
-/// How a hire waits that cannot be served for a cause outside itself (tenant, mail, pace, clock).
-pub fn waiting(reason: Option<Reason>, what_to_do: String, wait: Duration, now: DateTime<Utc>) -> Standstill {
-    Standstill { state: State::Pending, reason, what_to_do, look_at: Some(now + wait) }
 }
 
 /// The next look of contract 6, never past the end of the window, where it becomes `missed`.
 pub fn look_again(
     wanted: &Wanted,
-    schedule: &Schedule,
     standing: Standing,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {

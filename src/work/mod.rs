@@ -1,1 +1,147 @@
-//! (being written)
+//! The worker: one idempotent [`tick`] that moves every due hire on, and the service around it.
+//!
+//! Reading order: [`onboard`] (one hire, the heart), [`check`], [`settle`], [`send`], [`in_hand`],
+//! [`tick`], [`service`]. Nothing here waits for anything but an answer: a step ends in seconds or
+//! goes back to the tick with a time.
+
+mod attempt;
+pub mod check;
+pub mod in_hand;
+pub mod onboard;
+pub mod send;
+pub mod service;
+pub mod settle;
+pub mod tick;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::{self, Limits, Settings, TenantRules};
+use crate::entra;
+use crate::feed::Eyes;
+use crate::mail::{MailError, Smtp};
+use crate::rules::letter::Letters;
+use crate::store::{Gate, Store};
+
+/// Everything that one worker has: the edges, the rules, and what it holds in memory.
+pub struct Work {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// The state database.
+    pub store: Store,
+    /// Where `now` comes from.
+    pub clock: Clock,
+    limits: Limits,
+    tenants: BTreeMap<String, Served>,
+    smtp: Smtp,
+    letters: Letters,
+    /// This process, in leases.
+    worker: Uuid,
+    in_hand: tokio::sync::Mutex<Vec<in_hand::InHand>>,
+    eyes: tokio::sync::Mutex<BTreeMap<String, Eyes>>,
+    slots: Mutex<Slots>,
+    gates: Mutex<BTreeMap<String, Gate>>,
+    /// Per tenant, the hire last refused with 403, until something succeeds.
+    refused: Mutex<BTreeMap<String, i64>>,
+    stopping: AtomicBool,
+}
+
+/// One tenant with its client and its rules.
+struct Served {
+    client: entra::Tenant,
+    rules: TenantRules,
+    mail: config::Mail,
+}
+
+/// How many letters may still go out this minute.
+#[derive(Debug, Default)]
+struct Slots {
+    left: usize,
+    next: Option<DateTime<Utc>>,
+}
+
+/// A worker that cannot be built from its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// A tenant's client.
+    #[error("tenant {name}")]
+    Tenant {
+        /// Its name in the settings.
+        name: String,
+        /// Why.
+        #[source]
+        source: entra::EntraError,
+    },
+    /// The mail client.
+    #[error("mail")]
+    Mail(#[from] MailError),
+}
+
+impl Work {
+    /// Builds the worker; opens no connection.
+    ///
+    /// # Errors
+    /// [`WorkError`] when a client cannot be built from the settings.
+    pub fn new(settings: Arc<Settings>, limits: Limits, store: Store, clock: Clock) -> Result<Self, WorkError> {
+        let mut tenants = BTreeMap::new();
+        for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
+            let client = entra::Tenant::new(tenant, &limits, clock.clone())
+                .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
+            tenants.insert(tenant.name.clone(), Served { client, rules: tenant.rules.clone(), mail: tenant.mail.clone() });
+        }
+        let smtp = Smtp::new(&settings.mail, &limits)?;
+        Ok(Self {
+            settings,
+            store,
+            clock,
+            limits,
+            tenants,
+            smtp,
+            letters: Letters::built_in(),
+            worker: Uuid::new_v4(),
+            in_hand: tokio::sync::Mutex::default(),
+            eyes: tokio::sync::Mutex::default(),
+            slots: Mutex::default(),
+            gates: Mutex::default(),
+            refused: Mutex::default(),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes one letter's place in this minute, or says when there is one again.
+    fn take_slot(&self) -> Result<(), Option<DateTime<Utc>>> {
+        let mut slots = lock(&self.slots);
+        match slots.left.checked_sub(1) {
+            Some(left) => {
+                slots.left = left;
+                Ok(())
+            }
+            None => Err(slots.next),
+        }
+    }
+
+    /// Gives a place back that no letter needed.
+    fn give_slot_back(&self) {
+        lock(&self.slots).left += 1;
+    }
+
+    fn has_slots(&self) -> bool {
+        lock(&self.slots).left > 0
+    }
+
+    /// From here on no hire is claimed.
+    fn claim_no_more(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A lock whose holder panicked still guards plain data.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

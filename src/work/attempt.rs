@@ -1,0 +1,261 @@
+//! One claimed hire while it is being worked on, and how an attempt ends.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{error, info, warn};
+
+use super::{Served, Work, lock};
+use crate::entra;
+use crate::rules::calendar::{Morning, Zone};
+use crate::rules::letter;
+use crate::rules::guard::Refusal;
+use crate::rules::hire::{HireKey, Reason, State};
+use crate::rules::permission;
+use crate::rules::next::{Standstill, Wanted};
+use crate::rules::verdict::{Failure, Verdict, verdict};
+use crate::store::{Claimed, HireRow, Rest, Seen, StoreError};
+
+/// A claimed hire with the edges of its tenant.
+pub(super) struct Attempt<'w> {
+    pub(super) work: &'w Work,
+    pub(super) served: &'w Served,
+    pub(super) claimed: Claimed,
+    /// Since when the lease runs, by the clock that no one can set.
+    taken: Instant,
+    /// What the directory said about the people, for the reviewers' columns.
+    pub(super) seen: Option<Seen>,
+}
+
+/// Why an attempt goes no further.
+pub(super) enum Stop {
+    /// Leave the hire like this.
+    Rest(Standstill),
+    /// Our own database cannot be written or the lease is lost: touch nothing more.
+    LetGo(Option<StoreError>),
+    /// A code whose letter must wait lies with the worker now.
+    InHand(Box<super::in_hand::Letter>),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::LetGo(Some(error))
+    }
+}
+
+/// What a failure of Graph means here.
+pub(super) enum Setback {
+    /// The tenant waits; the hire stays as it is until then.
+    Waits(DateTime<Utc>, Option<Reason>, String),
+    /// It concerns this hire.
+    ThisHire(String),
+}
+
+/// Contract 5: clocks may differ by so much.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+/// How long a hire waits when the clocks disagree.
+const CLOCK_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+impl<'w> Attempt<'w> {
+    pub(super) fn new(work: &'w Work, served: &'w Served, claimed: Claimed) -> Self {
+        Self { work, served, claimed, taken: Instant::now(), seen: None }
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.work.clock.now()
+    }
+
+    pub(super) fn hire(&self) -> &HireRow {
+        &self.claimed.hire
+    }
+
+    pub(super) fn key(&self) -> HireKey {
+        HireKey { tenant: self.hire().tenant.clone(), employee_id: self.hire().employee_id.clone() }
+    }
+
+    pub(super) fn tenant(&self) -> &'w entra::Tenant {
+        &self.served.client
+    }
+
+    /// Enough lease left for a POST, by the wall clock and by the monotonic one.
+    pub(super) fn lease_suffices(&self, now: DateTime<Utc>) -> bool {
+        let limits = &self.work.limits;
+        let needed = TimeDelta::from_std(limits.lease_left).unwrap_or(TimeDelta::MAX);
+        self.claimed.lease_until - now >= needed && self.taken.elapsed() + limits.lease_left <= limits.lease
+    }
+
+    /// The row's facts for the rules, standing in `state`.
+    pub(super) fn wanted(&self, state: State) -> Wanted {
+        let hire = self.hire();
+        let morning = match (hire.send_at, hire.start_at) {
+            (Some(send), Some(start)) if Zone::parse(&hire.zone).is_ok() => {
+                Some(Morning { send, start, day_from: send, day_until: start })
+            }
+            (Some(_) | None, _) => None,
+        };
+        let window_from = hire.window_from.or(hire.send_at).unwrap_or(DateTime::UNIX_EPOCH);
+        Wanted {
+            feed: hire.feed_status,
+            operator: hire.operator_status,
+            state,
+            reason: if state == hire.state { hire.reason } else { None },
+            what_to_do: hire.what_to_do.clone(),
+            morning,
+            window_from,
+            window_until: hire.window_until.unwrap_or(window_from),
+            tries: hire.tries,
+        }
+    }
+
+    /// The hire as it stands, looked at again at `look_at`. One that was on its way is `pending`.
+    pub(super) fn keep(&self, state: State, look_at: DateTime<Utc>) -> Standstill {
+        let hire = self.hire();
+        let state = match state {
+            State::Issuing | State::Sending => State::Pending,
+            State::Pending | State::Delivered | State::Attention | State::Held | State::Cancelled => state,
+        };
+        Standstill { state, reason: hire.reason, what_to_do: hire.what_to_do.clone(), look_at: Some(look_at) }
+    }
+
+    /// Like [`Self::keep`], but a hire that is not in attention says what it waits for.
+    pub(super) fn wait(&self, reason: Option<Reason>, why: &str, look_at: DateTime<Utc>) -> Standstill {
+        let mut standstill = self.keep(self.hire().state, look_at);
+        if standstill.state == State::Pending && reason.is_some() {
+            standstill.reason = reason;
+            why.clone_into(&mut standstill.what_to_do);
+        }
+        standstill
+    }
+
+    /// Writes how the hire is left, and ends the claim.
+    pub(super) async fn rest(self, standstill: Standstill, watch: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        let now = self.now();
+        let look_at = match (standstill.look_at, watch) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let key = self.key();
+        if standstill.state == State::Attention && self.hire().reason != standstill.reason {
+            let reason = standstill.reason.map_or("", Reason::as_str);
+            warn!(hire = %key, reason, "{key} needs a person: {reason}: {}", standstill.what_to_do);
+        }
+        let rest = Rest {
+            state: standstill.state,
+            reason: standstill.reason,
+            why: standstill.what_to_do.clone(),
+            what_to_do: standstill.what_to_do,
+            look_at,
+            seen: self.seen,
+        };
+        if !self.work.store.rest(self.claimed, now, rest).await? {
+            info!(hire = %key, "{key} was taken over by another claim");
+        }
+        Ok(())
+    }
+
+    /// Sorts a failure of Graph; a tenant that must wait is written down, and told once.
+    pub(super) async fn setback(&self, permission: &str, failure: &Failure) -> Result<Setback, StoreError> {
+        let now = self.now();
+        let name = self.hire().tenant.clone();
+        let forbidden = matches!(failure, Failure::Refused(said) if said.status == 403);
+        let lacks = forbidden && self.token_lacks(permission).await;
+        let others_too = forbidden && {
+            let before = lock(&self.work.refused).insert(name.clone(), self.hire().id);
+            before.is_some_and(|id| id != self.hire().id)
+        };
+        let gate = format!("tenant/{name}");
+        match verdict(failure, lacks.then_some(permission), others_too) {
+            Verdict::SlowDown(wait) => {
+                let until = later(now, wait);
+                self.work.store.hold_gate(now, &gate, until, None).await?;
+                warn!(tenant = %name, "tenant {name} waits {} s: {failure}", wait.as_secs());
+                Ok(Setback::Waits(until, None, String::new()))
+            }
+            Verdict::StopTenant(wait, why) => {
+                let until = later(now, wait);
+                if self.work.store.hold_gate(now, &gate, until, Some(&why)).await? {
+                    error!(tenant = %name, "tenant {name} is stopped: {why}");
+                }
+                let sentence = format!("the tenant is stopped: {why}; firstpass goes on by itself when that is mended");
+                Ok(Setback::Waits(until, Some(Reason::TenantStopped), sentence))
+            }
+            Verdict::ThisHire(why) => Ok(Setback::ThisHire(why)),
+        }
+    }
+
+    async fn token_lacks(&self, needed: &str) -> bool {
+        match self.tenant().permissions().await {
+            Ok(held) => !permission::suffices(&held, needed),
+            Err(_) => false,
+        }
+    }
+
+    /// The tenant answered: a stop of it is over.
+    pub(super) async fn reached(&self) -> Result<(), StoreError> {
+        let name = &self.hire().tenant;
+        lock(&self.work.refused).remove(name);
+        self.work.open_gate(&format!("tenant/{name}"), self.now()).await
+    }
+
+    /// Contract 5: with a clock more than two minutes off Graph's `Date`, nothing is issued.
+    pub(super) async fn clock_agrees(&self) -> Result<(), Stop> {
+        let now = self.now();
+        let Some(skew) = self.tenant().skew() else { return Ok(()) };
+        if skew.abs() <= CLOCK_TOLERANCE {
+            self.work.open_gate("clock", now).await?;
+            return Ok(());
+        }
+        let why = format!(
+            "this host's clock is {} s off Microsoft's; nothing is issued until it is right. Check time synchronisation (`timedatectl`)",
+            skew.num_seconds().abs()
+        );
+        if self.work.store.hold_gate(now, "clock", now, Some(&why)).await? {
+            error!("{why}");
+        }
+        Err(Stop::Rest(self.wait(Some(Reason::Clock), &why, now + CLOCK_PAUSE)))
+    }
+}
+
+impl Work {
+    /// Something that was stopped works again.
+    pub(super) async fn open_gate(&self, name: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let was_stopped = lock(&self.gates).get(name).is_some_and(|gate| gate.stopped.is_some());
+        if was_stopped && self.store.open_gate(now, name).await? {
+            lock(&self.gates).remove(name);
+            info!("{name} works again");
+        }
+        Ok(())
+    }
+}
+
+/// A refusal as the sentence of an unanswered check.
+pub(super) fn unanswered(check: &str, permission: &str, why: &str) -> Refusal {
+    Refusal {
+        reason: Reason::Unanswered,
+        what_to_do: format!("could not check {check} (permission {permission}): {why}; firstpass looks again by itself"),
+    }
+}
+
+pub(super) fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+impl Attempt<'_> {
+    /// The feed's name, else the directory's.
+    pub(super) fn name_for_letters(&self, directory: &str) -> String {
+        let own = self.hire().display_name.trim();
+        if own.is_empty() { directory.to_owned() } else { own.to_owned() }
+    }
+
+    /// The start as people say it, `2027-03-01 09:00 Europe/Berlin`.
+    pub(super) fn start_text(&self) -> String {
+        let hire = self.hire();
+        format!("{} {} {}", hire.start_date, hire.start_time.format("%H:%M"), hire.zone)
+    }
+
+    /// The same for every try of one letter.
+    pub(super) fn message_id(&self, kind: &str, pass_id: i64) -> String {
+        let domain = self.served.mail.from.address.domain();
+        format!("{kind}.{}", letter::message_id(self.hire().id, pass_id, &domain))
+    }
+}

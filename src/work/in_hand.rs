@@ -1,0 +1,209 @@
+//! Codes whose letter must wait.
+//!
+//! A letter that the mail server does not take now lies with the worker, not in a sleeping attempt.
+//! Each tick renews its lease, tries again when due, and condemns what is older than ten minutes:
+//! a code is never kept on disk, and never for long in memory.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::Work;
+use super::attempt::{Attempt, Stop, later};
+use super::onboard::mail_rejected;
+use super::send::{hand_over, write_delivered};
+use super::settle::{self, Torn};
+use crate::mail::MailFailure;
+use crate::rules::hire::State;
+use crate::rules::next::Standstill;
+use crate::rules::unsettled::Cause;
+use crate::store::{Claimed, StoreError};
+
+/// A letter with its pass, in this process only.
+pub(super) struct Letter {
+    pub(super) letter: crate::rules::letter::Letter,
+    pub(super) pass_id: i64,
+    pub(super) user: Uuid,
+    pub(super) graph_id: String,
+    pub(super) from: DateTime<Utc>,
+    pub(super) until: DateTime<Utc>,
+    /// Since when the code is in memory.
+    pub(super) since: DateTime<Utc>,
+    pub(super) sent: Sent,
+    /// `mailing` is on disk.
+    pub(super) written: bool,
+}
+
+/// How far the letter got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The server did not take it.
+    NotYet,
+    /// The connection was lost after the final dot.
+    Maybe,
+    /// Accepted; only our own commit is missing.
+    Accepted,
+}
+
+/// A claim that the worker keeps.
+pub(super) struct InHand {
+    claimed: Claimed,
+    letter: Letter,
+    next_try: DateTime<Utc>,
+}
+
+/// Between two tries of one letter.
+const PAUSE: TimeDelta = TimeDelta::seconds(30);
+
+impl Letter {
+    /// This letter's pass, to be deleted.
+    pub(super) fn torn(&self, cause: Cause) -> Torn {
+        Torn {
+            pass_id: self.pass_id,
+            user: self.user,
+            graph_id: self.graph_id.clone(),
+            owes: self.sent != Sent::NotYet,
+            cause,
+        }
+    }
+}
+
+impl Work {
+    /// Takes over a claim whose letter must wait.
+    pub(super) async fn keep_in_hand(&self, claimed: Claimed, letter: Letter) {
+        let next_try = match letter.sent {
+            Sent::NotYet => self.clock.now() + PAUSE,
+            Sent::Maybe | Sent::Accepted => self.clock.now(),
+        };
+        self.in_hand.lock().await.push(InHand { claimed, letter, next_try });
+    }
+
+    /// How many codes wait in memory.
+    pub async fn n_in_hand(&self) -> usize {
+        self.in_hand.lock().await.len()
+    }
+
+    /// When the first of them is tried again.
+    pub async fn next_in_hand(&self) -> Option<DateTime<Utc>> {
+        self.in_hand.lock().await.iter().map(|held| held.next_try).min()
+    }
+
+    /// One round over everything in hand.
+    ///
+    /// # Errors
+    /// Of our own database; what could not be written stays in hand.
+    pub(super) async fn round_in_hand(&self) -> Result<(), StoreError> {
+        let held = std::mem::take(&mut *self.in_hand.lock().await);
+        let mut first_error = None;
+        for one in held {
+            if let Err(error) = self.move_on(one).await {
+                first_error.get_or_insert(error);
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    async fn move_on(&self, held: InHand) -> Result<(), StoreError> {
+        let Some(served) = self.tenants.get(&held.claimed.hire.tenant) else { return Ok(()) };
+        let mut attempt = Attempt::new(self, served, held.claimed);
+        let now = attempt.now();
+                let key = attempt.key();
+        let revision = match self.store.renew(&mut attempt.claimed, now, self.limits.lease).await {
+            Ok(Some(revision)) => revision,
+            Ok(None) => {
+                warn!(hire = %key, "{key}: the lease of a code in hand is lost; the next claim settles it");
+                return Ok(());
+            }
+            Err(error) => {
+                let (letter, next_try) = (held.letter, held.next_try);
+                self.in_hand.lock().await.push(InHand { claimed: attempt.claimed, letter, next_try });
+                return Err(error);
+            }
+        };
+        match self.try_once(&attempt, held.letter, held.next_try, revision).await {
+            Ok(()) => Ok(()),
+            Err(Stop::InHand(letter)) => {
+                self.keep_in_hand(attempt.claimed, *letter).await;
+                Ok(())
+            }
+            Err(Stop::Rest(standstill)) => attempt.rest(standstill, None).await,
+            Err(Stop::LetGo(None)) => Ok(()),
+            Err(Stop::LetGo(Some(error))) => Err(error),
+        }
+    }
+
+    async fn try_once(
+        &self,
+        attempt: &Attempt<'_>,
+        letter: Letter,
+        next_try: DateTime<Utc>,
+        revision: i64,
+    ) -> Result<(), Stop> {
+        let now = attempt.now();
+        if letter.sent == Sent::Accepted {
+            return write_delivered(attempt, letter).await;
+        }
+        if revision != attempt.hire().revision {
+            return give_up(attempt, &letter, Cause::Changed).await;
+        }
+        if now >= later(letter.since, self.limits.in_hand) {
+            return give_up(attempt, &letter, Cause::MailLate).await;
+        }
+        if now < next_try && letter.sent == Sent::NotYet {
+            return Err(Stop::InHand(Box::new(letter)));
+        }
+        match self.smtp.dial(&letter.letter.to).await {
+            Ok(dialled) => hand_over(attempt, dialled, letter).await,
+            Err(MailFailure::RecipientRefused(why)) => {
+                let refusal = mail_rejected(&why);
+                settle::tear_up(attempt, letter.torn(Cause::MailRefused)).await?;
+                Err(Stop::Rest(Standstill {
+                    state: State::Attention,
+                    reason: Some(refusal.reason),
+                    what_to_do: refusal.what_to_do,
+                    look_at: None,
+                }))
+            }
+            Err(failure) => {
+                self.mail_setback(attempt, &failure).await?;
+                Err(Stop::InHand(Box::new(letter)))
+            }
+        }
+    }
+
+    /// SIGTERM: claim no more, one last try for what is in hand, then condemn and delete.
+    ///
+    /// # Errors
+    /// Of our own database.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        self.claim_no_more();
+        for held in self.in_hand.lock().await.iter_mut() {
+            held.next_try = DateTime::UNIX_EPOCH;
+        }
+        self.round_in_hand().await?;
+        let held = std::mem::take(&mut *self.in_hand.lock().await);
+        for one in held {
+            let Some(served) = self.tenants.get(&one.claimed.hire.tenant) else { continue };
+            let attempt = Attempt::new(self, served, one.claimed);
+            if one.letter.sent == Sent::Accepted {
+                continue;
+            }
+            match give_up(&attempt, &one.letter, Cause::Stopped).await {
+                Err(Stop::Rest(standstill)) => attempt.rest(standstill, None).await?,
+                Err(Stop::LetGo(Some(error))) => return Err(error),
+                Ok(()) | Err(Stop::LetGo(None) | Stop::InHand(_)) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pass goes, and the hire is planned anew.
+async fn give_up(attempt: &Attempt<'_>, letter: &Letter, cause: Cause) -> Result<(), Stop> {
+    let key = attempt.key();
+    info!(hire = %key, cause = cause.as_str(), "{key}: a code in hand is given up ({cause})");
+    settle::tear_up(attempt, letter.torn(cause)).await?;
+    let now = attempt.now();
+    let again = if cause == Cause::Changed { now } else { now + PAUSE };
+    Err(Stop::Rest(attempt.keep(State::Pending, again)))
+}

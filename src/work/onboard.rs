@@ -1,0 +1,225 @@
+//! One hire, from the claim to the accepted letter. **Read this first.**
+//!
+//! The order is the protocol of a secret that is shown once: settle what is out there, check, dial
+//! the mail server, write the intent, POST once, write what came, hand the letter over, write that.
+//! Each step takes the value of the step before. Nothing here sleeps, and nothing is repeated: an
+//! attempt that cannot go on leaves the hire with a time, and the tick comes back.
+//!
+//! What must never be: a POST without a durable intent, a second POST before the directory was
+//! looked at, a letter about a pass that is not what was asked for or that nobody wants any more.
+
+use chrono::TimeDelta;
+use tracing::info;
+
+use super::Work;
+use super::attempt::{Attempt, Setback, Stop};
+use super::check::{check, said};
+use super::send::{hand_over, letter_for, tell_void};
+use super::settle::{self, Settled, Torn};
+use crate::mail::{Dialled, MailFailure};
+use crate::rules::attempt::{Cleared, Intended, IssuedPass};
+use crate::rules::guard::Refusal;
+use crate::rules::hire::{Reason, State};
+use crate::rules::next::{self, Next, Standstill, Wanted};
+use crate::rules::unsettled::Cause;
+use crate::rules::verdict::Failure;
+use crate::store::{Claimed, StoreError};
+
+/// Facts older than this are not issued upon (I7).
+const FRESH: TimeDelta = TimeDelta::minutes(1);
+
+/// Works on one claimed hire until it rests, is delivered, or its letter is in hand.
+///
+/// # Errors
+/// Only of our own database; the claim is then left to run out, and the next one settles.
+pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreError> {
+    let Some(served) = work.tenants.get(&claimed.hire.tenant) else {
+        return settle::leave_to_its_tenant(work, claimed).await;
+    };
+    let mut attempt = Attempt::new(work, served, claimed);
+    let settled = match settle::settle(&mut attempt).await {
+        Ok(settled) => settled,
+        Err(stop) => return end(attempt, stop, None).await,
+    };
+    let stop = match serve(&mut attempt, &settled).await {
+        Ok(()) => return Ok(()),
+        Err(stop) => stop,
+    };
+    let watch = tell_void(&attempt, &settled, &stop).await?;
+    end(attempt, stop, watch).await
+}
+
+/// The way of one letter. `Ok` means that the hire is delivered and the claim has ended.
+async fn serve(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop> {
+    let wanted = attempt.wanted(settled.standing);
+    let schedule = &attempt.served.rules.schedule;
+    match next::next(&wanted, schedule, attempt.now()) {
+        Next::Rest(standstill) => return Err(Stop::Rest(standstill)),
+        Next::Look | Next::Issue if settled.blocked.is_some() => return Err(settle::wait_until_settled(attempt, settled)),
+        Next::Look => {
+            check(attempt, &wanted).await?;
+            return Err(Stop::Rest(next::after_clear_look(&wanted, attempt.now())));
+        }
+        Next::Issue => {}
+    }
+    let slot = Slot::take(attempt)?;
+    let cleared = check(attempt, &wanted).await?;
+    let dialled = dial(attempt, &wanted, &cleared).await?;
+    let issued = match make(attempt, &wanted, cleared).await {
+        Ok(issued) => issued,
+        Err(stop) => {
+            dialled.hang_up().await;
+            return Err(stop);
+        }
+    };
+    slot.used();
+    let letter = letter_for(attempt, settled, issued).await?;
+    hand_over(attempt, dialled, letter).await
+}
+
+/// Intent on disk, one POST, and what came of it on disk.
+async fn make(attempt: &mut Attempt<'_>, wanted: &Wanted, cleared: Cleared) -> Result<(Cleared, IssuedPass), Stop> {
+    let intended = intend(attempt, cleared).await?;
+    issue(attempt, wanted, intended).await
+}
+
+/// The mail server takes this recipient, before anything is made.
+async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Result<Dialled, Stop> {
+    let work = attempt.work;
+    match work.smtp.dial(&cleared.channel().address).await {
+        Ok(dialled) => {
+            work.open_gate("mail", attempt.now()).await?;
+            Ok(dialled)
+        }
+        Err(MailFailure::RecipientRefused(why)) => said(attempt, wanted, Err(mail_rejected(&why))),
+        Err(failure) => Err(Stop::Rest(work.mail_setback(attempt, &failure).await?)),
+    }
+}
+
+/// The intent becomes a committed row.
+async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Stop> {
+    let now = attempt.now();
+    if now - cleared.at() > FRESH || !attempt.lease_suffices(now) {
+        return Err(Stop::Rest(attempt.keep(attempt.hire().state, now)));
+    }
+    let intended = attempt.work.store.intend(&attempt.claimed, now, cleared).await?;
+    intended.ok_or_else(|| Stop::Rest(attempt.keep(State::Pending, now)))
+}
+
+/// One POST. An unclear answer stays `intended` for settling; there is no second one here.
+async fn issue(
+    attempt: &mut Attempt<'_>,
+    wanted: &Wanted,
+    intended: Intended,
+) -> Result<(Cleared, IssuedPass), Stop> {
+    let (work, key) = (attempt.work, attempt.key());
+    let made = match attempt.tenant().create_pass(intended.cleared().ask()).await {
+        Ok(made) => made,
+        Err(failure) => return Err(not_issued(attempt, wanted, &intended, &failure).await?),
+    };
+    let now = attempt.now();
+    let user = intended.cleared().ask().user;
+    let graph_id = made.listed.id.clone();
+    let issued = match IssuedPass::from_answer(&intended, made, now) {
+        Ok(issued) => issued,
+        Err(refusal) => {
+            let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Unexpected };
+            settle::tear_up(attempt, torn).await?;
+            return said(attempt, wanted, Err(refusal));
+        }
+    };
+    let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Changed };
+    match work.store.issued(&attempt.claimed, now, &issued, issued.lifetime_min()).await {
+        Ok(Some(revision)) if revision == attempt.hire().revision => {
+            info!(hire = %key, pass = issued.graph_id(), "{key}: pass made, usable from {}", issued.from());
+            Ok((intended.into_cleared(), issued))
+        }
+        Ok(Some(_) | None) => {
+            settle::tear_up(attempt, torn).await?;
+            Err(Stop::Rest(attempt.keep(State::Pending, now)))
+        }
+        Err(error) => {
+            settle::delete_unwritten(attempt, &torn).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// No pass in our hands: certainly not made, or unknown.
+async fn not_issued(
+    attempt: &Attempt<'_>,
+    wanted: &Wanted,
+    intended: &Intended,
+    failure: &Failure,
+) -> Result<Stop, StoreError> {
+    let (store, now) = (&attempt.work.store, attempt.now());
+    let why = failure.to_string();
+    let counts = match failure {
+        Failure::Unknown { .. } => {
+            let look_at = settle::first_look_at_unknown(now);
+            store.looked(&attempt.claimed, now, intended.pass_id(), 0, Some(look_at)).await?;
+            let standstill = Standstill { state: State::Issuing, reason: None, what_to_do: String::new(), look_at: Some(look_at) };
+            return Ok(Stop::Rest(standstill));
+        }
+        Failure::Refused(_) => true,
+        Failure::NotSent(_) | Failure::Throttled { .. } | Failure::Unauthorized(_) => false,
+    };
+    let setback = attempt.setback("UserAuthMethod-TAP.ReadWrite.All", failure).await?;
+    let stopped = matches!(setback, Setback::Waits(..));
+    store.not_made(&attempt.claimed, now, intended.pass_id(), &why).await?;
+    Ok(match setback {
+        Setback::Waits(until, reason, why) => Stop::Rest(attempt.wait(reason, &why, until)),
+        Setback::ThisHire(why) => Stop::Rest(next::after_refusal(
+            wanted,
+            Reason::GraphRefused,
+            format!("Graph made no pass: {why}; firstpass tries again by itself"),
+            now,
+        )),
+    })
+}
+
+/// The mail server refused this recipient or letter for good.
+pub(super) fn mail_rejected(why: &str) -> Refusal {
+    Refusal {
+        reason: Reason::MailRejected,
+        what_to_do: format!("the mail server refuses this manager's letter for good ({why}); no pass is live. Mend the address or the server, then `firstpass hire retry`"),
+    }
+}
+
+/// Writes down how the attempt ended.
+async fn end(attempt: Attempt<'_>, stop: Stop, watch: Option<chrono::DateTime<chrono::Utc>>) -> Result<(), StoreError> {
+    match stop {
+        Stop::Rest(standstill) => attempt.rest(standstill, watch).await,
+        Stop::LetGo(None) => Ok(()),
+        Stop::LetGo(Some(error)) => Err(error),
+        Stop::InHand(letter) => {
+            attempt.work.keep_in_hand(attempt.claimed, *letter).await;
+            Ok(())
+        }
+    }
+}
+
+/// One place among this minute's letters; given back unless a pass was made.
+struct Slot<'w>(Option<&'w Work>);
+
+impl<'w> Slot<'w> {
+    fn take(attempt: &Attempt<'w>) -> Result<Self, Stop> {
+        let now = attempt.now();
+        attempt.work.take_slot().map_err(|next| {
+            Stop::Rest(attempt.keep(attempt.hire().state, next.unwrap_or(now).max(now + TimeDelta::seconds(1))))
+        })?;
+        Ok(Self(Some(attempt.work)))
+    }
+
+    fn used(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0 {
+            work.give_slot_back();
+        }
+    }
+}

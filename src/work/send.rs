@@ -1,0 +1,279 @@
+//! The letter: written, handed over, written down.
+//!
+//! Once DATA has begun a lost connection may mean an accepted letter, so the same message with the
+//! same Message-ID goes again while this process lives; a crash instead costs a second letter that
+//! replaces the first. A pass whose letter was refused for good is deleted at once.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{error, info, warn};
+
+use super::Work;
+use super::attempt::{Attempt, Stop};
+use super::in_hand::{Letter, Sent};
+use super::onboard::mail_rejected;
+use super::settle::{self, Settled, Torn};
+use crate::mail::{Dialled, MailFailure};
+use crate::rules::attempt::{Cleared, IssuedPass};
+use crate::rules::calendar::{Standing, Zone};
+use crate::rules::hire::{MailAddress, PassState, Reason, State};
+use crate::rules::letter::{PassLetter, VoidLetter, VoidWhy};
+use crate::rules::next::{self, Standstill};
+use crate::rules::unsettled::{self, Cause};
+use crate::store::{PassRow, StoreError};
+
+/// Between two tries to reach a mail server that is out of reach.
+const MAIL_OUT_OF_REACH: TimeDelta = TimeDelta::minutes(1);
+/// Between two tries of a login, certificate or sender that was refused.
+const MAIL_STOPPED: TimeDelta = TimeDelta::minutes(5);
+
+/// Writes the letter about the pass. The code is in the letter now and nowhere else.
+pub(super) async fn letter_for(
+    attempt: &Attempt<'_>,
+    settled: &Settled,
+    (cleared, issued): (Cleared, IssuedPass),
+) -> Result<Letter, Stop> {
+    let (pass_id, user, graph_id) = (issued.pass_id(), cleared.ask().user, issued.graph_id().to_owned());
+    match write_letter(attempt, settled, &cleared, &issued) {
+        Ok(letter) => Ok(Letter {
+            letter,
+            pass_id,
+            user,
+            graph_id,
+            from: issued.from(),
+            until: issued.until(),
+            since: attempt.now(),
+            sent: Sent::NotYet,
+            written: false,
+        }),
+        Err(why) => {
+            let torn = Torn { pass_id, user, graph_id, owes: false, cause: Cause::Unexpected };
+            settle::tear_up(attempt, torn).await?;
+            let why = format!("the letter could not be written ({why}); the pass was deleted. Correct the name in the feed, then `firstpass hire retry`");
+            Err(Stop::Rest(Standstill {
+                state: State::Attention,
+                reason: Some(Reason::GraphUnexpected),
+                what_to_do: why,
+                look_at: None,
+            }))
+        }
+    }
+}
+
+fn write_letter(
+    attempt: &Attempt<'_>,
+    settled: &Settled,
+    cleared: &Cleared,
+    issued: &IssuedPass,
+) -> Result<crate::rules::letter::Letter, String> {
+    let (hire, channel) = (attempt.hire(), cleared.channel());
+    let zone = Zone::parse(&hire.zone).map_err(|error| error.to_string())?;
+    let facts = PassLetter {
+        to: channel.address.clone(),
+        manager_name: channel.manager_name.clone(),
+        hire_name: attempt.name_for_letters(&cleared.account().display_name),
+        user: cleared.account().upn.clone(),
+        start: hire.start_at.unwrap_or(issued.from()),
+        zone,
+        valid_from: issued.from(),
+        valid_until: issued.until(),
+        usable_at_once: cleared.ask().start.is_none(),
+        one_time: issued.one_time(),
+        earlier: settled.owed.iter().any(|pass| pass.recipient == channel.address.as_str()),
+        help: attempt.served.mail.help.clone(),
+        message_id: attempt.message_id("pass", issued.pass_id()),
+    };
+    attempt.work.letters.pass(&facts, issued.code()).map_err(|error| error.to_string())
+}
+
+/// `mailing` on disk, DATA, `mailed` on disk. `Ok` = delivered, the claim has ended.
+pub(super) async fn hand_over(attempt: &Attempt<'_>, dialled: Dialled, mut letter: Letter) -> Result<(), Stop> {
+    if !letter.written {
+        let message_id = letter.letter.message_id.clone();
+        let marked = attempt.work.store.mailing(&attempt.claimed, attempt.now(), letter.pass_id, &message_id).await;
+        match marked {
+            Ok(true) => letter.written = true,
+            Ok(false) => {
+                dialled.hang_up().await;
+                settle::tear_up(attempt, letter.torn(Cause::Changed)).await?;
+                return Err(Stop::Rest(attempt.keep(State::Pending, attempt.now())));
+            }
+            Err(error) => {
+                dialled.hang_up().await;
+                settle::delete_unwritten(attempt, &letter.torn(Cause::Changed)).await;
+                return Err(error.into());
+            }
+        }
+    }
+    match dialled.send(attempt.now(), &letter.letter).await {
+        Ok(_receipt) => {
+            letter.sent = Sent::Accepted;
+            write_delivered(attempt, letter).await
+        }
+        Err(failure) => not_sent(attempt, letter, failure).await,
+    }
+}
+
+/// An accepted letter is written down; while that fails it stays in hand, and nothing is deleted.
+pub(super) async fn write_delivered(attempt: &Attempt<'_>, letter: Letter) -> Result<(), Stop> {
+    let now = attempt.now();
+    let key = attempt.key();
+    let look_at = unsettled::next_watch(now, letter.from, letter.until, now);
+    match attempt.work.store.delivered(&attempt.claimed, now, letter.pass_id, Some(look_at)).await {
+        Ok(true) => {
+            info!(hire = %key, to = letter.letter.to.masked(), "{key}: letter accepted for {}", letter.letter.to.masked());
+            Ok(())
+        }
+        Ok(false) => {
+            error!(hire = %key, "{key}: the letter was accepted, but another claim took the hire over");
+            Err(Stop::LetGo(None))
+        }
+        Err(error) => {
+            error!(hire = %key, "{key}: the letter was accepted, but the state cannot be written ({error}); trying again");
+            Err(Stop::InHand(Box::new(letter)))
+        }
+    }
+}
+
+async fn not_sent(attempt: &Attempt<'_>, mut letter: Letter, failure: MailFailure) -> Result<(), Stop> {
+    match &failure {
+        MailFailure::LetterRefused(why) | MailFailure::RecipientRefused(why) => {
+            let refusal = mail_rejected(why);
+            settle::tear_up(attempt, letter.torn(Cause::MailRefused)).await?;
+            let wanted = attempt.wanted(State::Pending);
+            let standstill = next::after_refusal(&wanted, refusal.reason, refusal.what_to_do, attempt.now());
+            return Err(Stop::Rest(standstill));
+        }
+        MailFailure::Lost(why) => {
+            letter.sent = Sent::Maybe;
+            warn!("the connection was lost after the letter ({why}); the same message goes again");
+        }
+        MailFailure::Stopped(_)
+        | MailFailure::Unreachable(_)
+        | MailFailure::RecipientLater(_)
+        | MailFailure::LetterLater(_) => {
+            attempt.work.mail_setback(attempt, &failure).await?;
+        }
+    }
+    Err(Stop::InHand(Box::new(letter)))
+}
+
+impl Work {
+    /// What a mail server that does not take letters now means; told once.
+    pub(super) async fn mail_setback(
+        &self,
+        attempt: &Attempt<'_>,
+        failure: &MailFailure,
+    ) -> Result<Standstill, StoreError> {
+        let now = attempt.now();
+        let (until, why) = match failure {
+            MailFailure::Stopped(why) => (now + MAIL_STOPPED, why),
+            MailFailure::Unreachable(why) => (now + MAIL_OUT_OF_REACH, why),
+            MailFailure::RecipientRefused(why)
+            | MailFailure::RecipientLater(why)
+            | MailFailure::LetterRefused(why)
+            | MailFailure::LetterLater(why)
+            | MailFailure::Lost(why) => {
+                let wanted = attempt.wanted(State::Pending);
+                let at = next::look_again(&wanted, Standing::Pending, now);
+                let why = format!("the mail server does not take this letter yet ({why}); firstpass tries again by itself");
+                return Ok(attempt.wait(Some(Reason::MailStopped), &why, at.unwrap_or(now + MAIL_OUT_OF_REACH)));
+            }
+        };
+        if self.store.hold_gate(now, "mail", until, Some(why)).await? {
+            error!("mail is stopped: {why}");
+        }
+        let sentence = format!("the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended");
+        Ok(attempt.wait(Some(Reason::MailStopped), &sentence, until))
+    }
+}
+
+/// Whoever may hold a letter about a pass that is gone is told that its code is void, unless a
+/// letter that replaces it is due. Returns when to look again.
+pub(super) async fn tell_void(
+    attempt: &Attempt<'_>,
+    settled: &Settled,
+    stop: &Stop,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let mut watch = settled.watch;
+    let Stop::Rest(standstill) = stop else { return Ok(watch) };
+    let replaced_soon = match standstill.state {
+        State::Pending | State::Issuing | State::Sending => attempt.hire().send_at.is_some_and(|at| at <= attempt.now()),
+        State::Delivered | State::Attention | State::Held | State::Cancelled => false,
+    };
+    if replaced_soon {
+        return Ok(watch);
+    }
+    for pass in &settled.owed {
+        if let Some(again) = tell_one(attempt, pass).await? {
+            watch = Some(watch.map_or(again, |watch| watch.min(again)));
+        }
+    }
+    Ok(watch)
+}
+
+/// `Some(when)` = not told yet.
+async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let (work, now, key) = (attempt.work, attempt.now(), attempt.key());
+    debug_assert!(matches!(pass.state, PassState::Gone | PassState::Over) || pass.owes);
+    let Ok(to) = MailAddress::parse(&pass.recipient) else {
+        work.store.told_void(&attempt.claimed, now, pass.id).await?;
+        return Ok(None);
+    };
+    if let Err(next) = work.take_slot() {
+        return Ok(Some(next.unwrap_or(now + MAIL_OUT_OF_REACH)));
+    }
+    let facts = VoidLetter {
+        to: to.clone(),
+        manager_name: String::new(),
+        hire_name: attempt.name_for_letters(&attempt.hire().user_upn),
+        why: void_why(attempt, &pass.cause),
+        help: attempt.served.mail.help.clone(),
+        message_id: attempt.message_id("void", pass.id),
+    };
+    let failure = match work.letters.void(&facts) {
+        Err(error) => {
+            error!(hire = %key, "{key}: the letter about a void code could not be written: {error}");
+            work.store.told_void(&attempt.claimed, now, pass.id).await?;
+            return Ok(None);
+        }
+        Ok(letter) => match work.smtp.dial(&to).await {
+            Err(failure) => failure,
+            Ok(dialled) => match dialled.send(now, &letter).await {
+                Err(failure) => failure,
+                Ok(_receipt) => {
+                    info!(hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
+                    work.store.told_void(&attempt.claimed, now, pass.id).await?;
+                    return Ok(None);
+                }
+            },
+        },
+    };
+    work.give_slot_back();
+    if let MailFailure::RecipientRefused(why) | MailFailure::LetterRefused(why) = &failure {
+        warn!(hire = %key, to = to.masked(), "{key}: {} cannot be told that a code is void: {why}", to.masked());
+        work.store.told_void(&attempt.claimed, now, pass.id).await?;
+        return Ok(None);
+    }
+    let standstill = work.mail_setback(attempt, &failure).await?;
+    Ok(standstill.look_at)
+}
+
+fn void_why(attempt: &Attempt<'_>, cause: &str) -> VoidWhy {
+    let moved = || VoidWhy::Moved { start: attempt.start_text() };
+    match cause.parse::<Cause>() {
+        Ok(Cause::Cancelled) => VoidWhy::Cancelled,
+        Ok(Cause::Moved) => moved(),
+        Ok(Cause::NewManager) => VoidWhy::NewManager,
+        Ok(
+            Cause::LostAnswer
+            | Cause::LostCode
+            | Cause::NewAccount
+            | Cause::Changed
+            | Cause::Unexpected
+            | Cause::MailRefused
+            | Cause::MailLate
+            | Cause::Stopped,
+        )
+        | Err(_) => VoidWhy::Other,
+    }
+}

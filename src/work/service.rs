@@ -1,0 +1,110 @@
+//! The service: nudges by cron, a sleep between ticks, and an end on SIGTERM.
+//!
+//! The scheduler only nudges; whether something is due is decided from the database and the time
+//! (its cron can fire twice, late, or not at all: `deps` of the design say how). The sleep is at
+//! most [`LONGEST_SLEEP`] and the wall time is compared anew after it, so that suspend, clock steps
+//! and a dead scheduler cost seconds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::Work;
+use super::tick::{Feeds, TickReport, tick};
+use crate::store::StoreError;
+
+/// Wall time is compared at least so often (design 7).
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// A hire may become due in the moment after a tick: no busy loop.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
+/// After a tick that our own database refused.
+const STATE_TROUBLE: Duration = Duration::from_secs(5);
+
+/// What ends the service before SIGTERM does.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// `schedule.poll` or the scheduler.
+    #[error("the scheduler does not take schedule.poll")]
+    Schedule(#[from] JobSchedulerError),
+    /// The last writes on the way out.
+    #[error("the state could not be written at the end; what was in hand is settled at the next start")]
+    State(#[from] StoreError),
+}
+
+/// Runs until `stop` is cancelled; then finishes what is in hand within `schedule.stop_within`.
+///
+/// # Errors
+/// [`ServiceError`]; trouble of feeds, Graph, mail or the state never ends the service.
+pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceError> {
+    let nudge = Arc::new(Nudge::default());
+    let mut scheduler = schedule(&work.settings.schedule.poll, Arc::clone(&nudge)).await?;
+    nudge.feeds.store(true, Ordering::SeqCst);
+    info!("ready");
+    while !stop.is_cancelled() {
+        let feeds = if nudge.feeds.swap(false, Ordering::SeqCst) { Feeds::Read } else { Feeds::Leave };
+        let sleep = tokio::select! {
+            ticked = tick(work, feeds) => pause_after(work, ticked),
+            () = overdue(work, stop) => break,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = nudge.wake.notified() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    let _ = scheduler.shutdown().await;
+    info!("stopping: one last try for what is in hand");
+    let ended = tokio::time::timeout(work.settings.schedule.stop_within, work.stop()).await;
+    match ended {
+        Ok(stopped) => stopped?,
+        Err(_) => error!("not everything could be finished in time; it is settled at the next start"),
+    }
+    info!("stopped");
+    Ok(())
+}
+
+/// What the cron jobs set.
+#[derive(Default)]
+struct Nudge {
+    feeds: AtomicBool,
+    wake: Notify,
+}
+
+async fn schedule(poll: &str, nudge: Arc<Nudge>) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    let job = Job::new_async(poll, move |_, _| {
+        let nudge = Arc::clone(&nudge);
+        Box::pin(async move {
+            nudge.feeds.store(true, Ordering::SeqCst);
+            nudge.wake.notify_one();
+        })
+    })?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+/// SIGTERM during a tick: its attempts may finish, for half of the time there is.
+async fn overdue(work: &Work, stop: &CancellationToken) {
+    stop.cancelled().await;
+    work.claim_no_more();
+    tokio::time::sleep(work.settings.schedule.stop_within / 2).await;
+}
+
+fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration {
+    match ticked {
+        Ok(report) => match report.next_due {
+            Some(at) => (at - work.clock.now()).to_std().unwrap_or_default().clamp(SHORTEST_SLEEP, LONGEST_SLEEP),
+            None => LONGEST_SLEEP,
+        },
+        Err(error) => {
+            error!("the state database cannot be written: {error}; nothing is issued until it can");
+            STATE_TROUBLE
+        }
+    }
+}

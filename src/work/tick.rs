@@ -1,0 +1,132 @@
+//! One tick: read the feeds, move what is in hand, then every due hire. Idempotent.
+//!
+//! The state database says what is due; a restart, a retry and a good day take the same path.
+
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{error, warn};
+
+use super::{Slots, Work, lock, onboard};
+use crate::feed::{self, FileReport};
+use crate::rules::hire::Reason;
+use crate::rules::pace;
+use crate::store::StoreError;
+
+/// Are the feeds read in this tick?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feeds {
+    /// Yes.
+    Read,
+    /// Not now: `schedule.poll` says when.
+    Leave,
+}
+
+/// What one tick did.
+#[derive(Debug, Default)]
+pub struct TickReport {
+    /// Files that were taken, held or rejected.
+    pub files: Vec<FileReport>,
+    /// Feeds that could not be read, with the reason.
+    pub feed_errors: Vec<String>,
+    /// Attempts made.
+    pub n_attempts: usize,
+    /// When the next hire is due, if any is.
+    pub next_due: Option<DateTime<Utc>>,
+}
+
+/// A tick ends after so many attempts; the next one goes on.
+const MOST_ATTEMPTS: usize = 500;
+/// Letters of so long ago count for `mail.per_minute`.
+const MINUTE: TimeDelta = TimeDelta::seconds(60);
+
+/// Moves everything on that is due.
+///
+/// # Errors
+/// Only of our own database: nothing is issued then.
+pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
+    let now = work.clock.now();
+    work.store.heartbeat(now).await?;
+    let mut report = TickReport::default();
+    match feeds {
+        Feeds::Read => intake(work, &mut report).await,
+        Feeds::Leave => {}
+    }
+    let may_send = open_the_minute(work).await?;
+    work.round_in_hand().await?;
+    report.n_attempts = serve_due(work, may_send).await?;
+    report.next_due = match (work.store.next_look(work.clock.now()).await?, work.next_in_hand().await) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    Ok(report)
+}
+
+/// Every feed is read on its own: one that fails changes nothing for the others.
+async fn intake(work: &Work, report: &mut TickReport) {
+    let mut eyes = work.eyes.lock().await;
+    for source in &work.settings.feeds {
+        let Some(served) = work.tenants.get(&source.tenant) else { continue };
+        let seen = eyes.entry(source.name.clone()).or_default();
+        match feed::poll(source, &served.rules, &work.store, seen, work.clock.now()).await {
+            Ok(files) => report.files.extend(files),
+            Err(error) => {
+                error!(feed = %source.name, "feed {} could not be read: {error}", source.name);
+                report.feed_errors.push(format!("feed {}: {error}", source.name));
+            }
+        }
+    }
+}
+
+/// Gates and slots as they are now; says whether letters may go out at all.
+async fn open_the_minute(work: &Work) -> Result<bool, StoreError> {
+    let now = work.clock.now();
+    let gates = work.store.gates().await?;
+    let held = |name: &str| gates.iter().find(|gate| gate.name == name && gate.not_before.is_some_and(|at| at > now));
+    let may_send = held("mail").is_none();
+    if !may_send {
+        work.store.mark_waiting(now, "mail", Reason::MailStopped).await?;
+    }
+    for name in work.tenants.keys() {
+        let gate = format!("tenant/{name}");
+        if held(&gate).is_some_and(|gate| gate.stopped.is_some()) {
+            work.store.mark_waiting(now, &gate, Reason::TenantStopped).await?;
+        }
+    }
+    *lock(&work.gates) = gates.into_iter().map(|gate| (gate.name.clone(), gate)).collect();
+
+    let letters = work.store.letters_since(now - MINUTE).await?;
+    let n_in_hand = work.n_in_hand().await;
+    let per_minute = work.settings.mail.per_minute;
+    *lock(&work.slots) = Slots {
+        left: pace::slots(&letters, n_in_hand, per_minute, now),
+        next: Some(pace::next_slot(&letters, n_in_hand, per_minute, now)),
+    };
+    Ok(may_send)
+}
+
+/// Claims and serves until nothing is due, a few at a time.
+async fn serve_due(work: &Work, may_send: bool) -> Result<usize, StoreError> {
+    let lanes = (0..work.limits.at_once.max(1)).map(|_| serve_lane(work, may_send));
+    let mut n_attempts = 0;
+    for lane in futures_util::future::join_all(lanes).await {
+        n_attempts += lane?;
+    }
+    if n_attempts >= MOST_ATTEMPTS {
+        warn!("{n_attempts} hires were due at once; the next tick goes on");
+    }
+    Ok(n_attempts)
+}
+
+async fn serve_lane(work: &Work, may_send: bool) -> Result<usize, StoreError> {
+    let most = MOST_ATTEMPTS / work.limits.at_once.max(1);
+    let mut n_attempts = 0;
+    while n_attempts < most && !work.stopping.load(Ordering::SeqCst) {
+        let now = work.clock.now();
+        let claimed = work.store.claim(now, work.worker, work.limits.lease, may_send && work.has_slots()).await?;
+        let Some(claimed) = claimed else { break };
+        n_attempts += 1;
+        onboard::onboard(work, claimed).await?;
+    }
+    Ok(n_attempts)
+}

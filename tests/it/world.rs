@@ -1,0 +1,521 @@
+//! A small world for the tests: a model tenant, a model mail server, a drop folder, a state, and a
+//! clock in hand that jumps from moment to moment.
+//!
+//! Tests read as stories: given this feed, at this time, then this mailbox. `finish` looks at
+//! everything that was left behind and asserts the invariants of `faults.md` by their numbers.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use firstpass::clock::Clock;
+use firstpass::config::{Limits, Settings, Tls};
+use firstpass::feed::FileReport;
+use firstpass::rules::hire::State;
+use firstpass::sandbox::mailbox::{ModelMailServer, Options, ReceivedLetter};
+use firstpass::sandbox::tenant::{Directory, Kind, ModelPass, ModelTenant, ModelUser};
+use firstpass::sandbox::tls::Ca;
+use firstpass::store::{Filter, Open, ReviewRow, Store, View};
+use firstpass::work::Work;
+use firstpass::work::tick::{Feeds, TickReport, tick};
+use sqlx::Row;
+use uuid::Uuid;
+
+/// The client secret, which must never be found outside its file.
+pub const CLIENT_SECRET: &str = "cl13nt-S3cret-of-the-tests~~";
+/// The mail password, which must never be found outside its file.
+pub const MAIL_PASSWORD: &str = "m41l-Passw0rd-of-the-tests";
+/// Everything in the tests happens around Monday, 1 March 2027.
+pub const FRIDAY: &str = "2027-02-26T12:00:00Z";
+
+/// See the module.
+pub struct World {
+    pub dir: tempfile::TempDir,
+    pub clock: Clock,
+    pub tenant: ModelTenant,
+    pub mail: ModelMailServer,
+    pub settings: Arc<Settings>,
+    pub limits: Limits,
+    pub work: Option<Arc<Work>>,
+    pub reports: Vec<FileReport>,
+    /// What a test does on purpose; `finish` then does not hold it against the program.
+    pub allow: Allow,
+}
+
+/// Invariants that a story breaks from outside.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Allow {
+    /// Pass rows may be unsettled when the story ends.
+    pub unsettled: bool,
+    /// Our own pass may have been overridden by a late POST of our own.
+    pub late_post: bool,
+}
+
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no instant"))
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// `extra` is appended to the settings: a table of its own, or keys for a table named in it.
+    pub async fn with(extra: &str) -> Self {
+        Self::with_limits(extra, short_limits()).await
+    }
+
+    pub async fn with_limits(extra: &str, limits: Limits) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::hand(at(FRIDAY));
+        let ca = Ca::new().unwrap();
+        let tenant = ModelTenant::start(&ca, clock.clone(), 0).unwrap();
+        tenant.edit(|directory| {
+            directory.client_secret = CLIENT_SECRET.to_owned();
+            directory.page = Some(2);
+        });
+        let options = Options {
+            tls: Tls::Starttls,
+            users: vec![("firstpass@contoso.example".to_owned(), MAIL_PASSWORD.to_owned())],
+            clock: clock.clone(),
+            ..Options::default()
+        };
+        let mail = ModelMailServer::start(&ca, options, 0).unwrap();
+        let text = settings_text(dir.path(), &tenant, &mail, extra);
+        write_files(dir.path(), &ca, &text);
+        let settings = Settings::load(&dir.path().join("firstpass.toml"), std::iter::empty())
+            .unwrap_or_else(|error| panic!("the settings of the test are refused:\n{error}\n{text}"));
+        let mut world = Self {
+            dir,
+            clock,
+            tenant,
+            mail,
+            settings: Arc::new(settings),
+            limits,
+            work: None,
+            reports: Vec::new(),
+            allow: Allow::default(),
+        };
+        world.people();
+        world.restart().await;
+        world
+    }
+
+    /// Two managers, and four hires in four zones. Names are in the snapshots of the letters.
+    fn people(&self) {
+        self.person("mia.manager@contoso.example", "Mia Manager", "M1", None);
+        self.person("omar.okafor@contoso.example", "Omar Okafor", "M2", None);
+        self.person("ada.lovelace@contoso.example", "Ada Lovelace", "E1", Some("mia.manager@contoso.example"));
+        self.person("grace.hopper@contoso.example", "Grace Hopper", "E2", Some("omar.okafor@contoso.example"));
+        self.person("alan.turing@contoso.example", "Alan Turing", "E3", Some("mia.manager@contoso.example"));
+        self.person("katherine.johnson@contoso.example", "Katherine Johnson", "E4", Some("omar.okafor@contoso.example"));
+    }
+
+    /// Adds an account to the directory.
+    pub fn person(&self, upn: &str, name: &str, employee_id: &str, manager: Option<&str>) -> Uuid {
+        self.tenant.edit(|directory| {
+            let manager = manager.and_then(|upn| directory.find(upn).map(|user| user.id));
+            let mut user = ModelUser::member(upn, name);
+            user.employee_id = Some(employee_id.to_owned());
+            user.mail = Some(upn.to_owned());
+            user.manager = manager;
+            directory.add(user)
+        })
+    }
+
+    /// Changes an account.
+    pub fn change(&self, upn: &str, change: impl FnOnce(&mut ModelUser)) {
+        self.tenant.edit(|directory: &mut Directory| change(directory.user(upn).expect("an account of that name")));
+    }
+
+    pub fn id_of(&self, upn: &str) -> Uuid {
+        self.tenant.edit(|directory| directory.find(upn).expect("an account of that name").id)
+    }
+
+    /// HR writes a file.
+    pub fn drop_file(&self, name: &str, text: &str) {
+        std::fs::write(self.dir.path().join("drop").join(name), text).unwrap();
+    }
+
+    /// The file of most stories: Ada starts in Berlin on Monday at nine.
+    pub fn drop_ada(&self) {
+        self.drop_file("hires.csv", ADA);
+    }
+
+    pub fn work(&self) -> &Arc<Work> {
+        self.work.as_ref().expect("a running worker")
+    }
+
+    /// A new process over the same state.
+    pub async fn restart(&mut self) {
+        self.work = None;
+        self.work = Some(Arc::new(self.new_work().await));
+    }
+
+    pub async fn new_work(&self) -> Work {
+        let store = self.store().await;
+        Work::new(Arc::clone(&self.settings), self.limits.clone(), store, self.clock.clone()).unwrap()
+    }
+
+    pub async fn store(&self) -> Store {
+        Store::open(&self.settings.state.url, &Open::default()).await.unwrap()
+    }
+
+    pub fn set(&self, instant: &str) {
+        self.clock.set(at(instant));
+    }
+
+    pub fn pass_time(&self, by: TimeDelta) {
+        self.clock.set(self.clock.now() + by);
+    }
+
+    pub async fn tick(&mut self) -> TickReport {
+        let work = Arc::clone(self.work());
+        let mut report = tick(&work, Feeds::Read).await.unwrap();
+        self.reports.append(&mut report.files);
+        report
+    }
+
+    /// Jumps from one interesting moment to the next until `end`.
+    pub async fn until(&mut self, end: &str) {
+        let end = at(end);
+        for _ in 0..3000 {
+            let report = self.tick().await;
+            let now = self.clock.now();
+            match report.next_due {
+                Some(due) if due <= end => self.clock.set(due.max(now + TimeDelta::seconds(1))),
+                Some(_) | None => {
+                    self.clock.set(end);
+                    self.tick().await;
+                    return;
+                }
+            }
+            if self.clock.now() > end {
+                self.clock.set(end);
+            }
+        }
+        panic!("3000 moments before {end}: something spins\n{}", self.story().await);
+    }
+
+    pub fn letters(&self) -> Vec<ReceivedLetter> {
+        self.mail.letters()
+    }
+
+    /// Letters with a code in them.
+    pub fn code_letters(&self) -> Vec<ReceivedLetter> {
+        self.letters().into_iter().filter(|letter| letter.code().is_some()).collect()
+    }
+
+    /// The passes that the program made for an account.
+    pub fn passes(&self, upn: &str) -> Vec<ModelPass> {
+        self.tenant.passes(self.id_of(upn)).into_iter().filter(|pass| pass.by_app).collect()
+    }
+
+    pub fn live_passes(&self, upn: &str) -> Vec<ModelPass> {
+        let now = self.clock.now();
+        self.tenant.passes(self.id_of(upn)).into_iter().filter(|pass| pass.is_live(now)).collect()
+    }
+
+    pub async fn hires(&self) -> Vec<ReviewRow> {
+        self.work().store.review(View::Hire, &Filter::default(), self.clock.now()).await.unwrap()
+    }
+
+    pub async fn hire(&self, employee_id: &str) -> ReviewRow {
+        let hires = self.hires().await;
+        let last = hires.into_iter().rfind(|hire| hire.employee_id == employee_id);
+        last.unwrap_or_else(|| panic!("no hire {employee_id}"))
+    }
+
+    pub async fn state(&self, employee_id: &str) -> (String, Option<String>) {
+        let hire = self.hire(employee_id).await;
+        (hire.state, hire.reason)
+    }
+
+    /// What happened, for messages of failed assertions.
+    pub async fn story(&self) -> String {
+        let mut story = String::new();
+        let rows = self.raw("SELECT at, what, why, by FROM event ORDER BY seq").await;
+        for row in rows {
+            let at = DateTime::from_timestamp_millis(row.get::<i64, _>(0)).unwrap();
+            let (what, why, by): (String, String, String) = (row.get(1), row.get(2), row.get(3));
+            let _ = writeln!(story, "{at} {what}: {why} ({by})");
+        }
+        for hire in self.hires().await {
+            let _ = writeln!(story, "{} {} {:?} {}", hire.employee_id, hire.state, hire.reason, hire.what_to_do);
+        }
+        for (n, seen) in self.tenant.journal().iter().enumerate() {
+            if matches!(seen.kind, Kind::PassCreate | Kind::PassDelete | Kind::PassList) || seen.faulted {
+                let _ = writeln!(story, "#{n} {} {:?} {} → {}", seen.at, seen.kind, seen.path, seen.status);
+            }
+        }
+        story
+    }
+
+    pub async fn raw(&self, sql: &'static str) -> Vec<sqlx::sqlite::SqliteRow> {
+        let path = self.settings.state.url.trim_start_matches("sqlite:").to_owned();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        rows
+    }
+
+    /// The end of a story: the invariants over database, directory, mailbox and files.
+    pub async fn finish(self) {
+        let story = self.story().await;
+        self.rows_are_accounted_for(&story).await;
+        self.letters_are_right(&story).await;
+        self.no_secret_at_rest(&story);
+        self.one_live_pass(&story);
+        self.intents_have_outcomes(&story).await;
+        self.posts_were_checked_and_on_time(&story).await;
+        self.retry_after_is_honoured(&story);
+        crate::contract::check_journal(&self.tenant);
+    }
+
+    /// I1, I11, I12: each row ends somewhere, each hire has a state with a reason and a story.
+    async fn rows_are_accounted_for(&self, story: &str) {
+        for report in &self.reports {
+            let sum = report.added + report.changed + report.withdrawn + report.unchanged + report.past + report.rejected;
+            if report.state == "taken" {
+                assert!(sum <= report.rows, "I1: {report:?}\n{story}");
+            }
+        }
+        for hire in self.hires().await {
+            let state: State = hire.state.parse().unwrap();
+            match state {
+                State::Attention => {
+                    assert!(hire.reason.is_some() && !hire.what_to_do.is_empty(), "I11: attention says why\n{story}");
+                }
+                State::Pending | State::Issuing | State::Sending => {
+                    assert!(hire.next_try_utc.is_some(), "I1: {} waits for ever\n{story}", hire.employee_id);
+                }
+                State::Delivered => assert!(!hire.mailed_to.is_empty(), "I11: delivered to whom?\n{story}"),
+                State::Held | State::Cancelled => {}
+            }
+            assert!(hire.tries <= 20, "I12: {} tries\n{story}", hire.tries);
+        }
+    }
+
+    /// I2, I15: one recipient, who is the manager that the pass row names.
+    async fn letters_are_right(&self, story: &str) {
+        let recipients: Vec<String> =
+            self.raw("SELECT recipient FROM pass").await.iter().map(|row| row.get::<String, _>(0)).collect();
+        for letter in self.letters() {
+            assert_eq!(letter.to.len(), 1, "I2: one recipient\n{story}");
+            assert!(recipients.contains(&letter.to[0]), "I2, I15: {} is nobody's recipient\n{story}", letter.to[0]);
+            assert!(letter.encrypted, "I2: in the clear\n{story}");
+        }
+    }
+
+    /// I3: no code and no secret in any file, the secret files themselves excepted.
+    fn no_secret_at_rest(&self, story: &str) {
+        let mut needles: Vec<String> = self.tenant.all_passes().into_iter().map(|(_, pass)| pass.code).collect();
+        needles.push(CLIENT_SECRET.to_owned());
+        needles.push(MAIL_PASSWORD.to_owned());
+        for path in files_below(self.dir.path()) {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("secret-")) {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            for needle in &needles {
+                let found = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+                assert!(!found, "I3: a secret lies in {}\n{story}", path.display());
+            }
+        }
+        for needle in &needles {
+            assert!(!story.contains(needle.as_str()), "I3: a secret lies in the events");
+        }
+    }
+
+    /// I4, I5, I8: never two live passes of ours, no foreign one overridden, a live one was mailed.
+    fn one_live_pass(&self, story: &str) {
+        let now = self.clock.now();
+        let mailed: Vec<String> = self.code_letters().iter().filter_map(ReceivedLetter::code).collect();
+        let mut by_user: BTreeMap<Uuid, Vec<ModelPass>> = BTreeMap::new();
+        for (user, pass) in self.tenant.all_passes() {
+            by_user.entry(user).or_default().push(pass);
+        }
+        for passes in by_user.values() {
+            for pass in passes {
+                let by = passes.iter().find(|other| Some(&other.id) == pass.overridden_by.as_ref());
+                let overridden_alive = by.is_some_and(|other| {
+                    other.by_app && pass.until() > other.created && !pass.used && !self.allow.late_post
+                });
+                assert!(!overridden_alive || pass.by_app, "I8: a foreign pass was overridden\n{story}");
+                assert!(!overridden_alive, "I4: a POST while a pass of ours was live\n{story}");
+                if pass.by_app && pass.is_live(now) && !self.allow.unsettled {
+                    assert!(mailed.contains(&pass.code), "I5: a live pass that nobody has\n{story}");
+                }
+            }
+            let n_live = passes.iter().filter(|pass| pass.by_app && pass.is_live(now)).count();
+            assert!(n_live <= 1, "I4: {n_live} live passes\n{story}");
+        }
+    }
+
+    /// I6: every POST had a row before it, and every row came to an end.
+    async fn intents_have_outcomes(&self, story: &str) {
+        let n_posts = self.tenant.journal().iter().filter(|seen| seen.kind == Kind::PassCreate).count();
+        let rows = self.raw("SELECT state, graph_id FROM pass").await;
+        assert!(n_posts <= rows.len(), "I6: {n_posts} POSTs, {} intents\n{story}", rows.len());
+        if !self.allow.unsettled {
+            for row in &rows {
+                let state: String = row.get(0);
+                assert!(["mailed", "gone", "over"].contains(&state.as_str()), "I6: a pass row is {state}\n{story}");
+            }
+        }
+        let ours: Vec<String> = rows.iter().filter_map(|row| row.get::<Option<String>, _>(1)).collect();
+        for (_, pass) in self.tenant.all_passes() {
+            let live = pass.is_live(self.clock.now());
+            assert!(!pass.by_app || !live || ours.contains(&pass.id) || self.allow.unsettled, "I6: an unknown pass\n{story}");
+        }
+    }
+
+    /// I7, I9, I10, I19: before each POST the guard's questions were answered within a minute; no
+    /// POST before the send time; the start is the hire's or left out.
+    async fn posts_were_checked_and_on_time(&self, story: &str) {
+        let journal = self.tenant.journal();
+        let hires = self.hires().await;
+        let users: BTreeMap<String, Uuid> =
+            self.tenant.edit(|directory| directory.users.values().map(|user| (user.upn.to_lowercase(), user.id)).collect());
+        for (n, post) in journal.iter().enumerate().filter(|(_, seen)| seen.kind == Kind::PassCreate) {
+            for kind in [Kind::User, Kind::Manager, Kind::Methods, Kind::Roles, Kind::Policy, Kind::Domains, Kind::PassList] {
+                let asked = journal[..n].iter().rev().any(|seen| {
+                    seen.kind == kind && (200..300).contains(&seen.status) && post.at - seen.at <= TimeDelta::minutes(1)
+                });
+                assert!(asked, "I7, I19: POST #{n} without an answered {kind:?}\n{story}");
+            }
+            let owner = users.iter().find(|(_, id)| post.path.contains(&id.to_string())).map(|(upn, _)| upn.clone());
+            let sends: Vec<DateTime<Utc>> = hires
+                .iter()
+                .filter(|hire| owner.as_deref() == Some(hire.user.to_lowercase().as_str()))
+                .filter_map(|hire| hire.send_utc.as_deref().map(at))
+                .collect();
+            assert!(
+                sends.is_empty() || sends.iter().any(|send| *send <= post.at) || self.moved(post.at, story),
+                "I10: a POST at {} before its morning {sends:?}\n{story}",
+                post.at
+            );
+            if let Some(start) = post.body.as_ref().and_then(|body| body.get("startDateTime")).and_then(|s| s.as_str()) {
+                assert!(start.ends_with('Z') && at(start) > post.at, "I9: start {start} at {}\n{story}", post.at);
+            }
+        }
+        for (_, pass) in self.tenant.all_passes().into_iter().filter(|(_, pass)| pass.by_app) {
+            assert!(pass.until() - pass.created <= TimeDelta::hours(24), "I9: usable for more than a day\n{story}");
+        }
+    }
+
+    /// A start that moved after its POST leaves a POST before the new morning.
+    fn moved(&self, _post: DateTime<Utc>, story: &str) -> bool {
+        story.contains("move")
+    }
+
+    /// I12: after a Retry-After nothing is asked of Graph before its time.
+    fn retry_after_is_honoured(&self, story: &str) {
+        let journal = self.tenant.journal();
+        for (n, seen) in journal.iter().enumerate().filter(|(_, seen)| seen.status == 429) {
+            let next = journal[n + 1..].iter().find(|later| later.kind != Kind::Token && later.at > seen.at);
+            let at_once = journal[n + 1..]
+                .iter()
+                .filter(|later| later.kind != Kind::Token && later.at == seen.at && later.kind != Kind::PassDelete)
+                .count();
+            assert!(at_once <= 3 * self.limits.at_once.max(1), "I12: {at_once} requests right after 429\n{story}");
+            if let Some(next) = next {
+                assert!(next.at - seen.at >= TimeDelta::seconds(1), "I12: asked again at once\n{story}");
+            }
+        }
+    }
+}
+
+/// One hire who starts in Berlin on Monday.
+pub const ADA: &str = "employee_id,user,display_name,start_date,start_time,zone,manager\n\
+    E1,ada.lovelace@contoso.example,Ada Lovelace,2027-03-01,09:00,Europe/Berlin,mia.manager@contoso.example\n";
+
+/// Network waits of a test; instants are the model's.
+pub fn short_limits() -> Limits {
+    Limits {
+        graph_connect: Duration::from_secs(5),
+        graph_request: Duration::from_secs(5),
+        smtp_step: Duration::from_secs(5),
+        smtp_data: Duration::from_secs(5),
+        at_once: 1,
+        ..Limits::default()
+    }
+}
+
+fn settings_text(dir: &Path, tenant: &ModelTenant, mail: &ModelMailServer, extra: &str) -> String {
+    let dir = dir.display();
+    let origin = tenant.origin();
+    let origin = origin.as_str().trim_end_matches('/');
+    let (tenant_id, client_id) = tenant.edit(|directory| (directory.tenant_id, directory.client_id.clone()));
+    let port = mail.port();
+    let mut text = format!(
+        r#"
+[state]
+url = "sqlite:{dir}/state.db"
+
+[[tenant]]
+name = "contoso"
+tenant_id = "{tenant_id}"
+client_id = "{client_id}"
+client_secret_file = "{dir}/secret-client"
+login_url = "{origin}"
+graph_url = "{origin}"
+ca_file = "{dir}/ca.pem"
+
+[[feed]]
+name = "hr"
+tenant = "contoso"
+kind = "csv"
+folder = "{dir}/drop"
+settle = "0s"
+
+[mail]
+from = "Onboarding <onboarding@contoso.example>"
+help = "Service desk, +49 30 1234"
+
+[mail.smtp]
+host = "localhost"
+port = {port}
+tls = "starttls"
+auth = "password"
+username = "firstpass@contoso.example"
+password_file = "{dir}/secret-mail"
+ca_file = "{dir}/ca.pem"
+"#
+    );
+    for line in extra.lines() {
+        match line.trim().split_once(" += ") {
+            Some((table, key)) => text = text.replacen(&format!("{table}\n"), &format!("{table}\n{key}\n"), 1),
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+fn write_files(dir: &Path, ca: &Ca, settings: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir(dir.join("drop")).unwrap();
+    std::fs::write(dir.join("ca.pem"), ca.pem()).unwrap();
+    std::fs::write(dir.join("firstpass.toml"), settings).unwrap();
+    for (name, secret) in [("secret-client", CLIENT_SECRET), ("secret-mail", MAIL_PASSWORD)] {
+        std::fs::write(dir.join(name), secret).unwrap();
+        std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
