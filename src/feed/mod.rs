@@ -1,4 +1,4 @@
-//! stub
+//! (being written)
 #[derive(Debug, Default)] pub struct Eyes; 
 #[derive(Debug)] pub struct FileReport;
 #[derive(Debug, thiserror::Error)] #[error("x")] pub struct FeedError;
