@@ -169,8 +169,9 @@ impl Tenant {
             .collect())
     }
 
-    /// Directory roles: those assigned to the user (definition ids) and those held through a group
-    /// (names). Roles that the user may only activate (PIM) appear in neither (facts 3.3).
+    /// Directory roles: those held directly or through groups (names), then those assigned to the user
+    /// (definition ids), which the index behind the first may lack for a while. Roles that the user
+    /// may only activate (PIM) appear in neither (facts 3.3).
     ///
     /// # Errors
     /// See [`Failure`]; without both answers there is none.
@@ -180,13 +181,11 @@ impl Tenant {
         let url = self.url(["roleManagement", "directory", "roleAssignments"], &[("$filter", &filter)]);
         let direct: Vec<AssignmentBody> = self.list(Call::new("roles", url)).await?;
         let url = self.url(["users", &id, "transitiveMemberOf", "microsoft.graph.directoryRole"], &[("$count", "true")]);
-        let through: Vec<RoleBody> = self.list(Call { what: "roles", url, eventual: true }).await?;
-        let mut roles: Vec<String> = direct.into_iter().map(|role| role.role_definition_id).collect();
-        roles.extend(through.into_iter().map(|role| {
+        let held: Vec<RoleBody> = self.list(Call { what: "roles", url, eventual: true }).await?;
+        let name = |role: RoleBody| {
             role.display_name.or(role.role_template_id).unwrap_or_else(|| "a role without a name".to_owned())
-        }));
-        roles.dedup();
-        Ok(roles)
+        };
+        Ok(held.into_iter().map(name).chain(direct.into_iter().map(|role| role.role_definition_id)).collect())
     }
 
     /// Which of these groups the user is in, directly or through others. Asks nothing about none.

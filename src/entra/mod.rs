@@ -25,7 +25,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::{Deserialize, Deserializer};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OnceCell;
-use url::Url;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use self::http::{Answer, Bounds, Http};
@@ -134,8 +134,11 @@ impl Tenant {
         if let Ok(mut path) = url.path_segments_mut() {
             path.clear().push("v1.0").extend(segments);
         }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+        // `+` is a space in forms, but not everywhere in OData: spaces are sent as `%20`.
+        let value = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+        let pairs: Vec<String> = query.iter().map(|(name, text)| format!("{name}={}", value(text))).collect();
+        if !pairs.is_empty() {
+            url.set_query(Some(&pairs.join("&")));
         }
         url
     }
@@ -255,4 +258,24 @@ where
         Field::Known(value) => Some(value),
         Field::Other(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Odd {
+        #[serde(default, deserialize_with = "lenient")]
+        a: Option<bool>,
+    }
+
+    #[test]
+    fn absent_null_and_unlike_are_none() {
+        for (text, wanted) in
+            [(r#"{"a":true}"#, Some(true)), ("{}", None), (r#"{"a":null}"#, None), (r#"{"a":{"b":[1]}}"#, None)]
+        {
+            assert_eq!(serde_json::from_str::<Odd>(text).unwrap().a, wanted, "{text}");
+        }
+    }
 }
