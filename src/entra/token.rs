@@ -67,6 +67,10 @@ impl Token {
         let (credential, age) = self.credential(client).await?;
         let scopes = [self.scope.as_str()];
         let outcome = match tokio::time::timeout(self.within, credential.get_token(&scopes, None)).await {
+            // azure_identity takes `{}` for a token of no letters.
+            Ok(Ok(token)) if token.token.secret().is_empty() => {
+                Failure::NotSent("no token: the answer of the token endpoint holds none".to_owned())
+            }
             Ok(Ok(token)) => return Ok(Bearer { secret: token.token, age }),
             Ok(Err(error)) => sorted(&error),
             Err(_) => Failure::NotSent(format!("no token within {:?}", self.within)),

@@ -1,4 +1,6 @@
 
+mod entra;
+mod graph_examples;
 mod model_tenant;
 mod contract;
 mod model_contract;
