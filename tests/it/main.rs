@@ -4,3 +4,5 @@ mod graph_examples;
 mod model_tenant;
 mod contract;
 mod model_contract;
+mod model_faults;
+mod scene;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::contract::{check_journal, contract};
-use crate::model_tenant::Scene;
+use crate::scene::Scene;
 
 /// The members of `example` stand in `ours`, of the same JSON type; null fits anything.
 fn same_shape(place: &str, example: &Value, ours: &Value) -> Vec<String> {
@@ -172,7 +172,7 @@ async fn every_state_of_a_pass_is_a_documented_one() {
     let scene = Scene::new();
     scene.create(json!({ "lifetimeInMinutes": 60, "isUsableOnce": false })).await;
     for minutes in [0, 59, 60] {
-        scene.clock.set(crate::model_tenant::at("2027-03-01T06:00:00Z") + TimeDelta::minutes(minutes));
+        scene.clock.set(crate::scene::at("2027-03-01T06:00:00Z") + TimeDelta::minutes(minutes));
         scene.list().await;
     }
     let journal = scene.tenant.journal();

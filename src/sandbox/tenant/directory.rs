@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 /// The whole directory, and how the model behaves where the documents are silent.
+#[expect(clippy::struct_excessive_bools, reason = "knobs of a model, each with a line that says what it does")]
 pub struct Directory {
     /// The tenant's id, in the token's path and `tid`.
     pub tenant_id: Uuid,
@@ -161,6 +162,7 @@ pub enum ModelTarget {
 
 /// A domain of the tenant.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "Graph's own members")]
 pub struct ModelDomain {
     /// The name, in mixed case as Graph has it.
     pub name: String,

@@ -49,6 +49,7 @@ impl Kind {
         match (method.as_str(), parts.as_slice()) {
             ("POST", [_, "oauth2", "v2.0", "token"]) => Self::Token,
             ("GET", ["v1.0", "users"] | ["v1.0", "users", _]) => Self::User,
+            ("GET", ["v1.0", quoted]) if quoted.starts_with("users(") => Self::User,
             ("GET", ["v1.0", "users", _, "manager"]) => Self::Manager,
             ("GET", ["v1.0", "users", _, "authentication", "methods"]) => Self::Methods,
             (method, ["v1.0", "users", _, "authentication", "temporaryAccessPassMethods", rest @ ..]) => {

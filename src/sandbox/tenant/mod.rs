@@ -25,6 +25,7 @@ mod answer;
 pub mod directory;
 pub mod faults;
 pub mod journal;
+mod pass_routes;
 mod passes;
 mod query;
 mod routes;

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Extension, FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{Method, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -18,18 +18,18 @@ use uuid::Uuid;
 use super::accounts;
 use super::answer::Answer;
 use super::directory::{Directory, ModelUser};
-use super::faults::Echo;
-use super::passes::Order;
+use super::pass_routes;
 use super::query::{self, Filter, Options};
 use super::state::Shared;
 
-type Reply = Result<Answer, Answer>;
+/// What a handler gives.
+pub(super) type Reply = Result<Answer, Answer>;
 
-const CONTEXT: &str = "https://graph.microsoft.com/v1.0/$metadata#";
+/// Begin of every `@odata.context`.
+pub(super) const CONTEXT: &str = "https://graph.microsoft.com/v1.0/$metadata#";
 const READ_USERS: [&str; 4] = ["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
 const READ_GROUPS: [&str; 4] =
     ["GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-const READ_METHODS: [&str; 2] = ["UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"];
 const READ_ROLES: [&str; 4] = [
     "RoleManagement.Read.Directory",
     "RoleManagement.Read.All",
@@ -42,28 +42,22 @@ const READ_DOMAINS: [&str; 4] =
     ["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All", "Organization.Read.All"];
 const READ_POLICY: [&str; 3] =
     ["Policy.Read.AuthenticationMethod", "Policy.ReadWrite.AuthenticationMethod", "Policy.Read.All"];
-const READ_PASSES: [&str; 4] = [
-    "UserAuthMethod-TAP.Read.All",
-    "UserAuthMethod-TAP.ReadWrite.All",
-    "UserAuthenticationMethod.Read.All",
-    "UserAuthenticationMethod.ReadWrite.All",
-];
-const WRITE_PASSES: [&str; 2] = ["UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"];
 
 /// All paths of the model.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let passes = "/v1.0/users/{user}/authentication/temporaryAccessPassMethods";
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route("/v1.0/{segment}", get(user_in_quotes))
         .route("/v1.0/users", get(users))
         .route("/v1.0/users/{user}", get(user))
         .route("/v1.0/users/{user}/manager", get(manager))
         .route("/v1.0/users/{user}/transitiveMemberOf", get(groups))
         .route("/v1.0/users/{user}/transitiveMemberOf/{cast}", get(members_of_kind))
         .route("/v1.0/users/{user}/checkMemberGroups", post(check_groups))
-        .route("/v1.0/users/{user}/authentication/methods", get(methods))
-        .route(passes, get(list_passes).post(create_pass))
-        .route(&format!("{passes}/{{pass}}"), get(get_pass).delete(delete_pass))
+        .route("/v1.0/users/{user}/authentication/methods", get(pass_routes::methods))
+        .route(passes, get(pass_routes::list).post(pass_routes::create))
+        .route(&format!("{passes}/{{pass}}"), get(pass_routes::get).delete(pass_routes::delete))
         .route("/v1.0/roleManagement/directory/roleAssignments", get(role_assignments))
         .route("/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}", get(policy))
         .route("/v1.0/organization", get(organization))
@@ -74,7 +68,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Who asks: the `roles` of a valid token.
-struct Caller(Vec<String>);
+pub(super) struct Caller(Vec<String>);
 
 impl Caller {
     fn holds(&self, any_of: &[&str]) -> bool {
@@ -88,7 +82,7 @@ impl Caller {
     }
 
     /// Refuses as the authentication methods' service does.
-    fn needs_for_methods(&self, any_of: &[&str]) -> Result<(), Answer> {
+    pub(super) fn needs_for_methods(&self, any_of: &[&str]) -> Result<(), Answer> {
         let refused = || Answer::error(403, "accessDenied", "Request Authorization failed");
         self.holds(any_of).then_some(()).ok_or_else(refused)
     }
@@ -113,7 +107,8 @@ async fn token(State(shared): State<Arc<Shared>>, Path(tenant): Path<String>, bo
     state.tokens.give(now, &state.directory, &shared.origin, &tenant, &form)
 }
 
-fn find<'a>(directory: &'a Directory, name: &str) -> Result<&'a ModelUser, Answer> {
+/// An account by object id or user principal name, or 404.
+pub(super) fn find<'a>(directory: &'a Directory, name: &str) -> Result<&'a ModelUser, Answer> {
     directory.find(name).ok_or_else(|| Answer::not_found(name))
 }
 
@@ -172,10 +167,28 @@ async fn user(
 ) -> Reply {
     query::known(&options, &["$select"])?;
     caller.needs(&READ_USERS)?;
+    one_user(&shared, &name, &options)
+}
+
+/// `/users('…')`, the form for names that begin with `$` (facts 1.2).
+async fn user_in_quotes(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(segment): Path<String>,
+    Query(options): Query<Options>,
+) -> Reply {
+    query::known(&options, &["$select"])?;
+    let name = segment.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')"));
+    let name = name.ok_or_else(|| no_segment(&segment))?.replace("''", "'");
+    caller.needs(&READ_USERS)?;
+    one_user(&shared, &name, &options)
+}
+
+fn one_user(shared: &Shared, name: &str, options: &Options) -> Reply {
     let state = shared.lock();
-    let user = find(&state.directory, &name)?;
-    let mut members = selected(&options, accounts::user(user))?;
-    members.insert("@odata.context".into(), json!(format!("{CONTEXT}users{}/$entity", shape(&options))));
+    let user = find(&state.directory, name)?;
+    let mut members = selected(options, accounts::user(user))?;
+    members.insert("@odata.context".into(), json!(format!("{CONTEXT}users{}/$entity", shape(options))));
     Ok(Answer::json(200, Value::Object(members)))
 }
 
@@ -235,7 +248,7 @@ async fn members_of_kind(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path((name, cast)): Path<(String, String)>,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     uri: Uri,
     Query(options): Query<Options>,
 ) -> Reply {
@@ -289,111 +302,6 @@ async fn check_groups(
         |id: &&Value| id.as_str().and_then(|text| Uuid::parse_str(text).ok()).is_some_and(|id| in_groups.contains(&id));
     let value: Vec<&Value> = asked.iter().filter(is_in).collect();
     Ok(Answer::json(200, json!({ "@odata.context": format!("{CONTEXT}Collection(Edm.String)"), "value": value })))
-}
-
-async fn methods(State(shared): State<Arc<Shared>>, caller: Caller, Path(name): Path<String>) -> Reply {
-    caller.needs_for_methods(&READ_METHODS)?;
-    let state = shared.lock();
-    let now = shared.now(&state);
-    let directory = &state.directory;
-    let user = find(directory, &name)?;
-    let mut value = vec![json!({
-        "@odata.type": "#microsoft.graph.passwordAuthenticationMethod",
-        "id": "28c10230-6103-485e-b985-444c60001490",
-        "password": null,
-        "createdDateTime": "2026-01-05T08:00:00Z",
-    })];
-    value.extend(user.methods.iter().enumerate().map(|(n, kind)| {
-        let kind = kind.trim_start_matches("#microsoft.graph.");
-        json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": format!("{n}-{}", user.id) })
-    }));
-    if let Some(pass) = state.passes.visible(user.id, directory.list_lag, now) {
-        let mut pass = pass.listed(user, directory, now);
-        if let Some(members) = pass.as_object_mut() {
-            members.insert("@odata.type".into(), json!(PASS_TYPE));
-        }
-        value.push(pass);
-    }
-    let context = format!("{CONTEXT}users('{}')/authentication/methods", user.id);
-    Ok(Answer::json(200, json!({ "@odata.context": context, "value": value })))
-}
-
-const PASS_TYPE: &str = "#microsoft.graph.temporaryAccessPassAuthenticationMethod";
-
-fn typed(mut pass: Value, user: &ModelUser) -> Value {
-    if let Some(members) = pass.as_object_mut() {
-        let context = format!("{CONTEXT}users('{}')/authentication/temporaryAccessPassMethods/$entity", user.id);
-        members.insert("@odata.context".into(), json!(context));
-        members.insert("@odata.type".into(), json!(PASS_TYPE));
-    }
-    pass
-}
-
-async fn list_passes(State(shared): State<Arc<Shared>>, caller: Caller, Path(name): Path<String>) -> Reply {
-    caller.needs_for_methods(&READ_PASSES)?;
-    let state = shared.lock();
-    let now = shared.now(&state);
-    let user = find(&state.directory, &name)?;
-    let seen = state.passes.visible(user.id, state.directory.list_lag, now);
-    let value: Vec<Value> = seen.map(|pass| pass.listed(user, &state.directory, now)).into_iter().collect();
-    let context = format!("{CONTEXT}users('{}')/authentication/temporaryAccessPassMethods", user.id);
-    Ok(Answer::json(200, json!({ "@odata.context": context, "value": value })))
-}
-
-async fn get_pass(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((name, id)): Path<(String, String)>,
-) -> Reply {
-    caller.needs_for_methods(&READ_PASSES)?;
-    let state = shared.lock();
-    let now = shared.now(&state);
-    let user = find(&state.directory, &name)?;
-    let seen = state.passes.visible(user.id, state.directory.list_lag, now);
-    let pass = seen.filter(|pass| pass.id.eq_ignore_ascii_case(&id)).ok_or_else(|| no_pass(&id))?;
-    Ok(Answer::json(200, typed(pass.listed(user, &state.directory, now), user)))
-}
-
-async fn create_pass(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(name): Path<String>,
-    echo: Option<Extension<Echo>>,
-    headers: axum::http::HeaderMap,
-    body: Bytes,
-) -> Reply {
-    caller.needs_for_methods(&WRITE_PASSES)?;
-    let json = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !json.is_some_and(|text| text.starts_with("application/json")) {
-        let message = "A content type header of 'application/json' is required.";
-        return Err(Answer::error(415, "Request_BadRequest", message));
-    }
-    let order = Order::parse(&body)?;
-    let mut guard = shared.lock();
-    let now = shared.now(&guard);
-    let state = &mut *guard;
-    let user = find(&state.directory, &name)?;
-    let pass = state.passes.create(now, &state.directory, user, order, echo.as_ref().map(|Extension(echo)| echo))?;
-    let location =
-        format!("{}/v1.0/users/{}/authentication/temporaryAccessPassMethods/{}", shared.origin, user.id, pass.id);
-    Ok(Answer::json(201, typed(pass.shown(user, &state.directory, now), user)).with("location", location))
-}
-
-async fn delete_pass(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((name, id)): Path<(String, String)>,
-) -> Reply {
-    caller.needs_for_methods(&WRITE_PASSES)?;
-    let mut guard = shared.lock();
-    let now = shared.now(&guard);
-    let state = &mut *guard;
-    let user = find(&state.directory, &name)?.id;
-    if state.passes.delete(now, user, &id) { Ok(Answer::empty(204)) } else { Err(no_pass(&id)) }
-}
-
-fn no_pass(id: &str) -> Answer {
-    Answer::error(404, "resourceNotFound", &format!("Resource '{id}' does not exist."))
 }
 
 async fn role_assignments(
@@ -453,7 +361,10 @@ async fn domains(State(shared): State<Arc<Shared>>, caller: Caller, uri: Uri, Qu
 }
 
 async fn unknown_path(_: Caller, uri: Uri) -> Answer {
-    let segment = uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+    no_segment(uri.path().rsplit('/').next().unwrap_or_default())
+}
+
+fn no_segment(segment: &str) -> Answer {
     Answer::error(400, "BadRequest", &format!("Resource not found for the segment '{segment}'."))
 }
 

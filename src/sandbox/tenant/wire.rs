@@ -62,10 +62,33 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared
 struct Asked {
     kind: Kind,
     n: usize,
-    request_id: String,
-    client_request_id: String,
+    ids: Ids,
     request: Request<Body>,
     fault: Option<(When, Effect)>,
+}
+
+/// The ids under which the service's support would find a request.
+struct Ids {
+    request: String,
+    client: String,
+}
+
+impl Ids {
+    /// Puts the headers of every answer in, where the answer does not bring its own.
+    fn mark(self, headers: &mut HeaderMap, kind: Kind, date: &str) {
+        let diagnostic = r#"{"ServerInfo":{"DataCenter":"Sandbox","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SB00000001"}}"#;
+        let graphs = [
+            ("request-id", self.request.as_str()),
+            ("client-request-id", self.client.as_str()),
+            ("x-ms-ags-diagnostic", diagnostic),
+        ];
+        let graphs = graphs.into_iter().filter(|_| kind != Kind::Token);
+        for (name, value) in [("date", date)].into_iter().chain(graphs) {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.entry(HeaderName::from_static(name)).or_insert(value);
+            }
+        }
+    }
 }
 
 /// An answer that is whole.
@@ -106,54 +129,41 @@ fn arrive(shared: &Shared, request: Request<Body>, body: &Bytes) -> Asked {
         answer_type: None,
     };
     let n = state.journal.enter(seen);
-    let request_id = Uuid::new_v4().to_string();
-    let client_request_id = text("client-request-id").unwrap_or_else(|| request_id.clone());
-    Asked { kind, n, request_id, client_request_id, request, fault }
+    let own = Uuid::new_v4().to_string();
+    let ids = Ids { client: text("client-request-id").unwrap_or_else(|| own.clone()), request: own };
+    Asked { kind, n, ids, request, fault }
 }
 
 /// Before, the tenant's own work, after, and the journal.
 async fn work(shared: Arc<Shared>, router: Router, asked: Asked) -> Result<Response<Body>, Cut> {
-    let Asked { kind, n, request_id, client_request_id, mut request, fault } = asked;
+    let Asked { kind, n, ids, mut request, fault } = asked;
     let mut ready = None;
     if let Some((When::Before, effect)) = &fault {
         ready = unanswered(&shared, effect).await?;
     }
-    if let Some((_, Effect::Echo(echo))) = &fault {
-        request.extensions_mut().insert(*echo);
-    }
-    let mut ready = match ready {
-        Some(ready) => ready,
-        None => {
-            let mut own = apply(&shared, router, request, n, &request_id, &client_request_id).await?;
-            match &fault {
-                Some((When::After, effect)) => own = altered(&shared, effect, own).await?,
-                Some((When::Before, Effect::NoCode | Effect::NullCode)) => {
-                    own.body = without_code(&own.body, matches!(fault, Some((_, Effect::NullCode))));
-                }
-                Some((When::Before, _)) | None => {}
+    if ready.is_none() {
+        if let Some((_, Effect::Echo(echo))) = &fault {
+            request.extensions_mut().insert(*echo);
+        }
+        let own = apply(&shared, router, request, n, &ids).await?;
+        ready = Some(match &fault {
+            // These change an answer, so they have no side.
+            Some((_, effect @ (Effect::NoCode | Effect::NullCode)) | (When::After, effect)) => {
+                altered(&shared, effect, own).await?
             }
-            own
-        }
-    };
-    let now = shared.now(&shared.lock());
-    let diagnostic = r#"{"ServerInfo":{"DataCenter":"Sandbox","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SB00000001"}}"#;
-    for (name, value) in [
-        ("date", http_date(now)),
-        ("request-id", request_id),
-        ("client-request-id", client_request_id),
-        ("x-ms-ags-diagnostic", diagnostic.into()),
-    ] {
-        let ours = !ready.headers.contains_key(name) && (kind != Kind::Token || name == "date");
-        if let Some(value) = HeaderValue::from_str(&value).ok().filter(|_| ours) {
-            ready.headers.insert(HeaderName::from_static(name), value);
-        }
+            Some((When::Before, _)) | None => own,
+        });
     }
-    shared.lock().journal.amend(n, |seen| {
+    let mut ready = ready.ok_or(Cut)?;
+    let mut state = shared.lock();
+    ids.mark(&mut ready.headers, kind, &http_date(shared.now(&state)));
+    state.journal.amend(n, |seen| {
         seen.status = ready.status.as_u16();
         seen.answer = readable(None, &ready.body);
         seen.answer_type =
             ready.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     });
+    drop(state);
     Ok(sent(ready))
 }
 
@@ -187,21 +197,14 @@ async fn unanswered(shared: &Shared, effect: &Effect) -> Result<Option<Ready>, C
 }
 
 /// The tenant's own work; the journal learns that it was done before anything else can go wrong.
-async fn apply(
-    shared: &Shared,
-    router: Router,
-    request: Request<Body>,
-    n: usize,
-    request_id: &str,
-    client_request_id: &str,
-) -> Result<Ready, Cut> {
+async fn apply(shared: &Shared, router: Router, request: Request<Body>, n: usize, ids: &Ids) -> Result<Ready, Cut> {
     let response = TowerToHyperService::new(router).call(request).await.map_err(|_| Cut)?;
     let (parts, body) = response.into_parts();
     let mut body = to_bytes(body, BODY_MOST).await.map_err(|_| Cut)?;
     let mut state = shared.lock();
     if parts.status.as_u16() >= 400 {
         let date = shared.now(&state).format("%Y-%m-%dT%H:%M:%S").to_string();
-        body = with_inner_error(&body, &date, request_id, client_request_id);
+        body = with_inner_error(&body, &date, ids);
     }
     state.journal.amend(n, |seen| seen.applied = Some(parts.status.as_u16()));
     let mut headers = parts.headers;
@@ -261,14 +264,14 @@ fn without_code(body: &Bytes, null: bool) -> Bytes {
 
 /// Adds `date` and the ids to `innerError` of Graph's error model, as the service does; the date has
 /// no zone (facts 1.7).
-fn with_inner_error(body: &Bytes, date: &str, request_id: &str, client_request_id: &str) -> Bytes {
+fn with_inner_error(body: &Bytes, date: &str, ids: &Ids) -> Bytes {
     let Ok(mut whole) = serde_json::from_slice::<Value>(body) else { return body.clone() };
     let Some(error) = whole.get_mut("error").and_then(Value::as_object_mut) else { return body.clone() };
     let inner = error.entry("innerError").or_insert_with(|| json!({}));
     if let Some(members) = inner.as_object_mut() {
         members.insert("date".into(), json!(date));
-        members.insert("request-id".into(), json!(request_id));
-        members.insert("client-request-id".into(), json!(client_request_id));
+        members.insert("request-id".into(), json!(ids.request));
+        members.insert("client-request-id".into(), json!(ids.client));
     }
     Bytes::from(whole.to_string())
 }
