@@ -7,11 +7,13 @@
 //! `operate` (what admins do), `review` (what they see).
 
 mod claims;
+mod endings;
 mod engine;
 mod gates;
 mod open;
 mod operate;
 mod passes;
+mod place;
 mod replan;
 mod review;
 pub mod rows;
@@ -21,8 +23,9 @@ use std::path::PathBuf;
 use sqlx::{PgPool, SqlitePool};
 
 pub use gates::Gate;
-pub use open::{Lock, Open};
+pub use open::Open;
 pub use operate::{KeyText, Operate, OperateError, Operated};
+pub use place::Lock;
 pub use replan::Planned;
 pub use review::{EventRow, FileRow, Filter, ReviewRow, View};
 pub use rows::{Claimed, HireRow, PassRow, Rest, Seen};
@@ -66,8 +69,21 @@ pub enum StoreError {
     Locked(String),
 }
 
+/// SQLite's primary result codes for a damaged file and for a file that is no database.
+const SQLITE_CORRUPT: &str = "11";
+const SQLITE_NOTADB: &str = "26";
+
 impl From<sqlx::Error> for StoreError {
     fn from(source: sqlx::Error) -> Self {
-        Self::Unavailable(source)
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        match code.as_deref() {
+            Some(SQLITE_CORRUPT) => {
+                Self::Corrupt("the state is damaged (SQLite finds malformed pages); restore a backup".to_owned())
+            }
+            Some(SQLITE_NOTADB) => {
+                Self::Foreign("the file that state.url names is no SQLite database; name another file".to_owned())
+            }
+            Some(_) | None => Self::Unavailable(source),
+        }
     }
 }

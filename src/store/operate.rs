@@ -1,30 +1,60 @@
 //! What admins do to a hire: each act with its reason and the operator.
+//!
+//! An act writes what is wanted and revision + 1, and makes the hire due now. Only when nobody has
+//! it in hand and no pass is out does the state change at once; else the worker brings it about.
+//! It never touches a pass row.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::engine::{Sql, in_transaction, on_reader, sql};
+use super::rows::{RawHire, hire_columns, maybe_ms, ms};
 use super::{HireRow, Store, StoreError};
-use crate::rules::hire::State;
+use crate::rules::hire::{FeedStatus, OperatorStatus, State};
+
+/// Longer reasons are cut: an event is a line, not a page.
+const REASON_MAX: usize = 500;
 
 /// How an admin names a hire: `E1`, or `contoso/E1` where two tenants share the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyText(pub String);
+
+impl KeyText {
+    /// The two ways to read it: an employee id that may hold a slash, or tenant and employee id.
+    pub(super) fn readings(&self) -> (&str, &str, &str) {
+        let (tenant, employee_id) = self.0.split_once('/').unwrap_or_default();
+        (&self.0, tenant, employee_id)
+    }
+}
 
 /// An act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operate {
     /// Nothing is sent until released.
     Hold,
-    /// Ends a hold.
+    /// Ends a hold, or takes an admin's cancel back.
     Release,
     /// No pass; a live one is deleted and the manager told.
     Cancel,
-    /// A new window of `late_until` from now, valid at once, all checks again.
+    /// A new window of `late_until` from now, valid at once, all checks again. Before the send
+    /// instant: only a look now.
     Retry {
         /// `schedule.late_until` of the tenant.
         late_until: Duration,
     },
+}
+
+impl Operate {
+    /// The word in the event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Cancel => "cancel",
+            Self::Retry { .. } => "retry",
+        }
+    }
 }
 
 /// What the act did, or would do.
@@ -60,23 +90,177 @@ pub enum OperateError {
     Store(#[from] StoreError),
 }
 
-#[expect(clippy::unused_async, reason = "being written")]
+impl From<sqlx::Error> for OperateError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+const FIND: Sql = sql!(concat!(
+    "SELECT ",
+    hire_columns!(),
+    " FROM hire WHERE current = 1 AND (employee_id = $1 OR (tenant = $2 AND employee_id = $3)) ORDER BY tenant, id LIMIT 20"
+));
+const FIND_LOCKED: Sql = sql!(
+    sqlite: concat!("SELECT ", hire_columns!(), " FROM hire WHERE id = $1"),
+    postgres: concat!("SELECT ", hire_columns!(), " FROM hire WHERE id = $1 FOR UPDATE")
+);
+/// How many hold the state back: a worker whose lease runs, or a pass that is out.
+const IN_HAND: Sql = sql!(
+    "SELECT (SELECT count(*) FROM hire WHERE id = $1 AND claim_token IS NOT NULL AND lease_until > $2)
+          + (SELECT count(*) FROM pass WHERE hire_id = $1 AND state NOT IN ('gone', 'over'))"
+);
+const OPERATE: Sql = sql!(
+    "UPDATE hire SET operator_status = $2, state = $3, revision = revision + 1, look_at = $4, changed = $4,
+       reason = NULL, what_to_do = '', claims = 0, window_from = $5, window_until = $6, tries = $7
+     WHERE id = $1 AND revision = $8"
+);
+const OPERATE_EVENT: Sql =
+    sql!("INSERT INTO event (at, tenant, hire_id, what, why, by_whom) VALUES ($1, $2, $3, $4, $5, $6)");
+
 impl Store {
-    /// Does one act on the newest engagement of a hire. `dry_run` writes nothing.
+    /// Does one act on the newest engagement of a hire. `dry_run` says what it would do and writes
+    /// nothing.
     pub async fn operate(
         &self,
-        _now: DateTime<Utc>,
+        now: DateTime<Utc>,
         key: &KeyText,
-        _act: Operate,
-        _reason: &str,
-        _by: &str,
-        _dry_run: bool,
+        act: Operate,
+        reason: &str,
+        by: &str,
+        dry_run: bool,
     ) -> Result<Operated, OperateError> {
-        Err(OperateError::Unknown(key.0.clone()))
+        let id = self.find_hire(key).await?.id;
+        let operated = in_transaction!(self, |tx, text| {
+            let hire: RawHire = sqlx::query_as(text(FIND_LOCKED)).bind(id).fetch_one(&mut *tx).await?;
+            let hire: HireRow = hire.try_into()?;
+            let in_hand: i64 = sqlx::query_scalar(text(IN_HAND)).bind(id).bind(ms(now)).fetch_one(&mut *tx).await?;
+            let wanted = wanted(&hire, act, now)?;
+            let changed = wanted != unchanged(&hire) || matches!(act, Operate::Retry { .. });
+            let state = if in_hand == 0 && changed { wanted.state } else { hire.state };
+            if dry_run || !changed {
+                return Ok(Operated { before: hire, state, changed });
+            }
+            sqlx::query(text(OPERATE))
+                .bind(id)
+                .bind(wanted.operator_status.as_str())
+                .bind(state.as_str())
+                .bind(ms(now))
+                .bind(maybe_ms(wanted.window_from))
+                .bind(maybe_ms(wanted.window_until))
+                .bind(wanted.tries)
+                .bind(hire.revision)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(text(OPERATE_EVENT))
+                .bind(ms(now))
+                .bind(&hire.tenant)
+                .bind(id)
+                .bind(act.as_str())
+                .bind(one_line(reason))
+                .bind(one_line(by))
+                .execute(&mut *tx)
+                .await?;
+            Operated { before: hire, state, changed }
+        });
+        Ok(operated)
     }
 
     /// The newest engagement that the key names.
     pub async fn find_hire(&self, key: &KeyText) -> Result<HireRow, OperateError> {
-        Err(OperateError::Unknown(key.0.clone()))
+        let (whole, tenant, employee_id) = key.readings();
+        let found: Vec<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(FIND))
+            .bind(whole)
+            .bind(tenant)
+            .bind(employee_id)
+            .fetch_all(db)
+            .await)?;
+        let mut found = found.into_iter().map(HireRow::try_from).collect::<Result<Vec<_>, _>>()?;
+        match found.pop() {
+            None => Err(OperateError::Unknown(key.0.clone())),
+            Some(hire) if found.is_empty() => Ok(hire),
+            Some(last) => {
+                let mut keys: Vec<String> =
+                    found.iter().map(|hire| format!("{}/{}", hire.tenant, hire.employee_id)).collect();
+                keys.push(format!("{}/{}", last.tenant, last.employee_id));
+                Err(OperateError::Ambiguous { key: key.0.clone(), keys })
+            }
+        }
     }
+}
+
+/// The columns that an act may change.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    operator_status: OperatorStatus,
+    state: State,
+    window_from: Option<DateTime<Utc>>,
+    window_until: Option<DateTime<Utc>>,
+    tries: i64,
+}
+
+fn unchanged(hire: &HireRow) -> Wanted {
+    Wanted {
+        operator_status: hire.operator_status,
+        state: hire.state,
+        window_from: hire.window_from,
+        window_until: hire.window_until,
+        tries: hire.tries,
+    }
+}
+
+/// What the act wants of this hire, or why it cannot be done.
+fn wanted(hire: &HireRow, act: Operate, now: DateTime<Utc>) -> Result<Wanted, OperateError> {
+    let as_is = unchanged(hire);
+    let key = format!("{}/{}", hire.tenant, hire.employee_id);
+    let not_now = |why: &str| Err(OperateError::NotNow(format!("{key} {why}")));
+    match act {
+        Operate::Hold => match (hire.operator_status, hire.state) {
+            (OperatorStatus::Held, _) => Ok(as_is),
+            (OperatorStatus::Cancelled, _) | (OperatorStatus::None, State::Cancelled) => not_now("is cancelled"),
+            (OperatorStatus::None, State::Delivered) => {
+                not_now("has its letter already; `firstpass hire cancel` deletes the pass")
+            }
+            (OperatorStatus::None, _) => {
+                Ok(Wanted { operator_status: OperatorStatus::Held, state: State::Held, ..as_is })
+            }
+        },
+        Operate::Release => match hire.operator_status {
+            OperatorStatus::None => Ok(as_is),
+            OperatorStatus::Held | OperatorStatus::Cancelled => {
+                let state = match hire.feed_status {
+                    FeedStatus::Active | FeedStatus::Vanished => State::Pending,
+                    FeedStatus::Withdrawn => State::Cancelled,
+                };
+                Ok(Wanted { operator_status: OperatorStatus::None, state, ..as_is })
+            }
+        },
+        Operate::Cancel => match hire.operator_status {
+            OperatorStatus::Cancelled => Ok(as_is),
+            OperatorStatus::None | OperatorStatus::Held => {
+                Ok(Wanted { operator_status: OperatorStatus::Cancelled, state: State::Cancelled, ..as_is })
+            }
+        },
+        Operate::Retry { late_until } => match (hire.operator_status, hire.state) {
+            (OperatorStatus::Held, _) => not_now("is held; `firstpass hire release` first"),
+            (OperatorStatus::Cancelled, _) | (OperatorStatus::None, State::Cancelled) => not_now("is cancelled"),
+            (OperatorStatus::None, State::Delivered) => not_now("has its letter already"),
+            (OperatorStatus::None, _) => Ok(retried(hire, late_until, now)),
+        },
+    }
+}
+
+/// Never before the send instant: until then a retry is only a look.
+fn retried(hire: &HireRow, late_until: Duration, now: DateTime<Utc>) -> Wanted {
+    let again = Wanted { state: State::Pending, tries: 0, ..unchanged(hire) };
+    if hire.send_at.is_none_or(|send_at| send_at > now) {
+        return again;
+    }
+    let until = TimeDelta::from_std(late_until).ok().and_then(|late_until| now.checked_add_signed(late_until));
+    Wanted { window_from: Some(now), window_until: until, ..again }
+}
+
+/// An operator's words on one line: no control characters, bounded.
+fn one_line(text: &str) -> String {
+    text.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,139 +1,356 @@
-//! The life of a pass row.
+//! The life of a pass row up to the accepted letter: `intended → issued → mailing → mailed`.
+//!
+//! Each step first holds the hire under its claim, then moves the pass row, then the hire, then
+//! writes the event; all in one transaction, so that a crash leaves the step before or the step
+//! after. The code is never an argument here. How a pass ends stands in `endings`; who may act, in
+//! `claims`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
+use super::claims::EVENT;
+use super::engine::{Sql, in_transaction, on_reader, sql};
+use super::rows::{instant, maybe_ms, ms};
 use super::{Claimed, Store, StoreError};
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
-use crate::rules::hire::Outcome;
 
-fn unfinished<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unusable("being written".to_owned()))
-}
+/// Holds the hire for the length of a transaction: no row = the claim is not ours any more.
+/// $3 is an instant that the lease must outlive, or [`EVEN_LATE`].
+pub(super) const OURS: Sql = sql!(
+    sqlite: "SELECT revision FROM hire WHERE id = $1 AND claim_token = $2 AND lease_until > $3",
+    postgres: "SELECT revision FROM hire WHERE id = $1 AND claim_token = $2 AND lease_until > $3 FOR UPDATE"
+);
+/// For what has happened already: it is recorded as long as nobody else took the hire over.
+pub(super) const EVEN_LATE: i64 = i64::MIN;
 
-#[expect(clippy::unused_async, reason = "being written")]
+const INTEND: Sql = sql!(
+    "INSERT INTO pass (hire_id, state, claim_token, user_id, start_at, lifetime_min, one_time, recipient,
+                       manager_id, made_at, hire_revision)
+     VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (hire_id) WHERE state IN ('intended', 'issued', 'mailing', 'condemned') DO NOTHING
+     RETURNING id"
+);
+const HIRE_ISSUING: Sql = sql!(
+    "UPDATE hire SET state = 'issuing', reason = NULL, what_to_do = '', tries = tries + 1, user_upn = $2,
+       manager_upn = $3, channel = $4, changed = $5 WHERE id = $1"
+);
+const ISSUED: Sql = sql!(
+    "UPDATE pass SET state = 'issued', graph_id = $3, valid_from = $4, valid_until = $5, one_time = $6,
+       lifetime_min = $7 WHERE id = $1 AND hire_id = $2 AND state = 'intended'"
+);
+const MAILING: Sql =
+    sql!("UPDATE pass SET state = 'mailing', message_id = $3 WHERE id = $1 AND hire_id = $2 AND state = 'issued'");
+const HIRE_SENDING: Sql = sql!("UPDATE hire SET state = 'sending', changed = $2 WHERE id = $1");
+const MAILED: Sql = sql!(
+    "UPDATE pass SET state = 'mailed', mailed_at = $3, looks = 0, look_at = $4
+     WHERE id = $1 AND hire_id = $2 AND state = 'mailing'"
+);
+const HIRE_DELIVERED: Sql = sql!(
+    "UPDATE hire SET state = 'delivered', reason = NULL, what_to_do = '', claims = 0, changed = $2,
+       look_at = CASE WHEN revision = $3 THEN $4 ELSE $2 END,
+       claim_token = NULL, claim_worker = NULL, lease_until = NULL
+     WHERE id = $1"
+);
+/// A newer letter to the same address says that the earlier code is worth nothing.
+const TOLD_BY_NEWER: Sql = sql!(
+    "UPDATE pass SET owes = 0 WHERE hire_id = $2 AND owes = 1 AND id <> $1
+       AND recipient = (SELECT n.recipient FROM pass n WHERE n.id = $1)"
+);
+/// The commit of [`Store::delivered`] went through although its answer was lost.
+const MAILED_BEFORE: Sql =
+    sql!("SELECT id FROM pass WHERE id = $1 AND hire_id = $2 AND claim_token = $3 AND state = 'mailed'");
+const RECEIVED: Sql = sql!(
+    "UPDATE pass SET state = 'over', outcome = 'used', graph_id = $3, owes = 0, look_at = NULL
+     WHERE id = $1 AND hire_id = $2 AND state IN ('intended', 'issued', 'mailing', 'mailed', 'condemned')"
+);
+const HIRE_RECEIVED: Sql =
+    sql!("UPDATE hire SET state = 'delivered', reason = NULL, what_to_do = '', changed = $2 WHERE id = $1");
+const OUR_GRAPH_IDS: Sql = sql!("SELECT graph_id FROM pass WHERE user_id = $1 AND graph_id IS NOT NULL ORDER BY id");
+const LETTERS: Sql = sql!(
+    "SELECT mailed_at AS at FROM pass WHERE mailed_at > $1
+     UNION ALL SELECT told_at FROM pass WHERE told_at > $1 ORDER BY 1"
+);
+
 impl Store {
-    /// The intent, before the POST: pass row `intended`, hire `issuing`, tries + 1. `None` = the
-    /// claim or the revision is no longer ours, or an older pass is unsettled.
+    /// Writes the intent, before the POST: pass row `intended`, hire `issuing`, tries + 1.
+    ///
+    /// `None`: the claim is no longer ours, the revision moved, or an older pass is unsettled.
+    /// Nothing was written then, and no POST may follow.
     pub async fn intend(
         &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _cleared: Cleared,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        cleared: Cleared,
     ) -> Result<Option<Intended>, StoreError> {
-        unfinished()
+        let (ask, channel, token) = (cleared.ask(), cleared.channel(), claimed.token.to_string());
+        let pass_id: i64 = in_transaction!(self, |tx, text| {
+            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
+                .bind(claimed.hire.id)
+                .bind(&token)
+                .bind(ms(now))
+                .fetch_optional(&mut *tx)
+                .await?;
+            if revision != Some(claimed.hire.revision) {
+                return Ok(None);
+            }
+            let pass_id: Option<i64> = sqlx::query_scalar(text(INTEND))
+                .bind(claimed.hire.id)
+                .bind(&token)
+                .bind(ask.user.to_string())
+                .bind(maybe_ms(ask.start))
+                .bind(ask.lifetime_min)
+                .bind(i64::from(ask.one_time))
+                .bind(channel.address.as_str())
+                .bind(channel.manager_id.to_string())
+                .bind(ms(now))
+                .bind(claimed.hire.revision)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(pass_id) = pass_id else { return Ok(None) };
+            sqlx::query(text(HIRE_ISSUING))
+                .bind(claimed.hire.id)
+                .bind(&cleared.account().upn)
+                .bind(&channel.manager_upn)
+                .bind(channel.address.as_str())
+                .bind(ms(now))
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(text(EVENT))
+                .bind(ms(now))
+                .bind(&claimed.hire.tenant)
+                .bind(claimed.hire.id)
+                .bind("intended")
+                .bind(intent_sentence(pass_id, &cleared))
+                .execute(&mut *tx)
+                .await?;
+            pass_id
+        });
+        Ok(Some(Intended::new(pass_id, cleared, now)))
     }
 
-    /// `intended → over`: certainly not done, or counted as not made.
-    pub async fn not_made(
-        &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _why: &str,
-    ) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// `intended → issued`; the hire's revision at this commit, `None` = no longer ours.
+    /// `intended → issued`, with what Graph answered. The hire's revision at this commit: if it
+    /// moved, or nothing counted (`None`), the pass is never mailed.
     pub async fn issued(
         &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass: &IssuedPass,
-        _lifetime_min: i64,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass: &IssuedPass,
+        lifetime_min: i64,
     ) -> Result<Option<i64>, StoreError> {
-        unfinished()
+        let revision = in_transaction!(self, |tx, text| {
+            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
+                .bind(claimed.hire.id)
+                .bind(claimed.token.to_string())
+                .bind(ms(now))
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(revision) = revision else { return Ok(None) };
+            let moved = sqlx::query(text(ISSUED))
+                .bind(pass.pass_id())
+                .bind(claimed.hire.id)
+                .bind(pass.graph_id())
+                .bind(ms(pass.from()))
+                .bind(ms(pass.until()))
+                .bind(i64::from(pass.one_time()))
+                .bind(lifetime_min)
+                .execute(&mut *tx)
+                .await?;
+            if moved.rows_affected() != 1 {
+                return Ok(None);
+            }
+            sqlx::query(text(EVENT))
+                .bind(ms(now))
+                .bind(&claimed.hire.tenant)
+                .bind(claimed.hire.id)
+                .bind("issued")
+                .bind(issued_sentence(pass))
+                .execute(&mut *tx)
+                .await?;
+            revision
+        });
+        Ok(Some(revision))
     }
 
-    /// `issued → mailing`, hire `sending`; `false` also when the revision moved since the claim.
+    /// `issued → mailing`, hire `sending`, right before DATA. `false` also when the revision moved
+    /// since the claim: then the letter must not go.
     pub async fn mailing(
         &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _message_id: &str,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        message_id: &str,
     ) -> Result<bool, StoreError> {
-        unfinished()
+        let counted = in_transaction!(self, |tx, text| {
+            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
+                .bind(claimed.hire.id)
+                .bind(claimed.token.to_string())
+                .bind(ms(now))
+                .fetch_optional(&mut *tx)
+                .await?;
+            if revision != Some(claimed.hire.revision) {
+                return Ok(false);
+            }
+            let moved = sqlx::query(text(MAILING))
+                .bind(pass_id)
+                .bind(claimed.hire.id)
+                .bind(message_id)
+                .execute(&mut *tx)
+                .await?;
+            if moved.rows_affected() != 1 {
+                return Ok(false);
+            }
+            sqlx::query(text(HIRE_SENDING)).bind(claimed.hire.id).bind(ms(now)).execute(&mut *tx).await?;
+            sqlx::query(text(EVENT))
+                .bind(ms(now))
+                .bind(&claimed.hire.tenant)
+                .bind(claimed.hire.id)
+                .bind("mailing")
+                .bind(format!("the letter about pass row {pass_id} is handed over as {message_id}"))
+                .execute(&mut *tx)
+                .await?;
+            true
+        });
+        Ok(counted)
     }
 
-    /// `mailing → mailed`, hire `delivered`, claim ended. A fact: counts as long as the token is
-    /// ours, even when the lease is over; can be tried again when the commit fails.
+    /// `mailing → mailed`, hire `delivered`, claim ended; older passes owe the same recipient nothing.
+    ///
+    /// The letter is out: this counts as long as nobody else took the hire over, even when the lease
+    /// is over, and can be repeated when the commit fails (also when it went through unseen). When
+    /// the revision moved the hire is due again now.
     pub async fn delivered(
         &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _look_at: Option<DateTime<Utc>>,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        look_at: Option<DateTime<Utc>>,
     ) -> Result<bool, StoreError> {
-        unfinished()
+        let (hire_id, token) = (claimed.hire.id, claimed.token.to_string());
+        let counted = in_transaction!(self, |tx, text| {
+            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
+                .bind(hire_id)
+                .bind(&token)
+                .bind(EVEN_LATE)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if revision.is_none() {
+                let before: Option<i64> = sqlx::query_scalar(text(MAILED_BEFORE))
+                    .bind(pass_id)
+                    .bind(hire_id)
+                    .bind(&token)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+                return Ok(before.is_some());
+            }
+            let moved = sqlx::query(text(MAILED))
+                .bind(pass_id)
+                .bind(hire_id)
+                .bind(ms(now))
+                .bind(maybe_ms(look_at))
+                .execute(&mut *tx)
+                .await?;
+            if moved.rows_affected() != 1 {
+                return Ok(false);
+            }
+            sqlx::query(text(TOLD_BY_NEWER)).bind(pass_id).bind(hire_id).execute(&mut *tx).await?;
+            sqlx::query(text(HIRE_DELIVERED))
+                .bind(hire_id)
+                .bind(ms(now))
+                .bind(claimed.hire.revision)
+                .bind(maybe_ms(look_at))
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(text(EVENT))
+                .bind(ms(now))
+                .bind(&claimed.hire.tenant)
+                .bind(hire_id)
+                .bind("delivered")
+                .bind(format!("the mail server took the letter about pass row {pass_id}"))
+                .execute(&mut *tx)
+                .await?;
+            true
+        });
+        Ok(counted)
     }
 
-    /// Ours, and used: it was received. → `over` with outcome used, hire `delivered`.
+    /// One of ours was used, so it was received: pass `over` with outcome `used`, hire `delivered`.
+    /// The claim goes on.
     pub async fn received(
         &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _graph_id: &str,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        graph_id: &str,
     ) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// `intended | issued | mailing | mailed → condemned`.
-    pub async fn condemn(
-        &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _graph_id: Option<&str>,
-        _owes: bool,
-        _cause: &str,
-    ) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// `condemned → gone`.
-    pub async fn gone(&self, _claimed: &Claimed, _now: DateTime<Utc>, _pass_id: i64) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// `mailed | condemned | intended → over`.
-    pub async fn over(
-        &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _outcome: Option<Outcome>,
-        _why: &str,
-    ) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// After a watch, or a delete that failed.
-    pub async fn looked(
-        &self,
-        _claimed: &Claimed,
-        _now: DateTime<Utc>,
-        _pass_id: i64,
-        _looks: i64,
-        _look_at: Option<DateTime<Utc>>,
-    ) -> Result<bool, StoreError> {
-        unfinished()
-    }
-
-    /// The recipient was told that the code is void.
-    pub async fn told_void(&self, _claimed: &Claimed, _now: DateTime<Utc>, _pass_id: i64) -> Result<bool, StoreError> {
-        unfinished()
+        let hire_id = claimed.hire.id;
+        let counted = in_transaction!(self, |tx, text| {
+            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
+                .bind(hire_id)
+                .bind(claimed.token.to_string())
+                .bind(EVEN_LATE)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if revision.is_none() {
+                return Ok(false);
+            }
+            let moved =
+                sqlx::query(text(RECEIVED)).bind(pass_id).bind(hire_id).bind(graph_id).execute(&mut *tx).await?;
+            if moved.rows_affected() != 1 {
+                return Ok(false);
+            }
+            sqlx::query(text(HIRE_RECEIVED)).bind(hire_id).bind(ms(now)).execute(&mut *tx).await?;
+            sqlx::query(text(EVENT))
+                .bind(ms(now))
+                .bind(&claimed.hire.tenant)
+                .bind(hire_id)
+                .bind("used")
+                .bind(format!("pass {graph_id} (row {pass_id}) was used, so its letter was received"))
+                .execute(&mut *tx)
+                .await?;
+            true
+        });
+        Ok(counted)
     }
 
     /// Graph ids of every pass of ours, ever, for this account.
-    pub async fn our_graph_ids(&self, _user: Uuid) -> Result<Vec<String>, StoreError> {
-        unfinished()
+    pub async fn our_graph_ids(&self, user: Uuid) -> Result<Vec<String>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_scalar(text(OUR_GRAPH_IDS))
+            .bind(user.to_string())
+            .fetch_all(db)
+            .await)?)
     }
 
-    /// When letters went out since then (passes and "void"), ascending.
-    pub async fn letters_since(&self, _since: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, StoreError> {
-        unfinished()
+    /// When letters went out after `since` (passes, and "the code is void"), ascending.
+    pub async fn letters_since(&self, since: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let sent: Vec<i64> =
+            on_reader!(self, |db, text| sqlx::query_scalar(text(LETTERS)).bind(ms(since)).fetch_all(db).await)?;
+        sent.into_iter().map(|at| instant("pass", "mailed_at", at)).collect()
     }
+}
+
+/// What is asked of Graph, in ids.
+fn intent_sentence(pass_id: i64, cleared: &Cleared) -> String {
+    let ask = cleared.ask();
+    let start =
+        ask.start.map_or_else(|| "usable at once".to_owned(), |start| format!("usable from {}", seconds(start)));
+    let uses = if ask.one_time { "once" } else { "several times" };
+    let notes = cleared.notes().iter().chain(&cleared.channel().notes);
+    let notes: String = notes.map(|note| format!("; {note}")).collect();
+    format!("pass row {pass_id} for account {}: {start}, {} minutes, {uses}{notes}", ask.user, ask.lifetime_min)
+}
+
+/// What Graph answered.
+fn issued_sentence(pass: &IssuedPass) -> String {
+    let notes: String = pass.notes().iter().map(|note| format!("; {note}")).collect();
+    format!(
+        "pass {} (row {}) can be used from {} until {}{notes}",
+        pass.graph_id(),
+        pass.pass_id(),
+        seconds(pass.from()),
+        seconds(pass.until())
+    )
+}
+
+fn seconds(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,8 +1,13 @@
-//! What reviewers and commands see: the views of contract 8, the events, the files.
+//! What reviewers and commands see: the views of contract 8, the events, the files, and whole rows.
+//!
+//! Reads only. The views live in `migrations/*/0002_review.sql`: whoever has read rights on the
+//! database sees exactly what the commands print.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::engine::{Sql, on_reader, sql};
+use super::rows::{RawHire, RawPass, hire_columns, ms, pass_columns};
 use super::{HireRow, KeyText, PassRow, Store, StoreError};
 use crate::rules::hire::State;
 
@@ -93,39 +98,104 @@ pub struct FileRow {
     pub state: String,
 }
 
-fn unfinished<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unusable("being written".to_owned()))
+/// $1 state, $2 tenant, $3 to $5 the readings of a key; '' = any.
+macro_rules! rows_of {
+    ($view:literal) => {
+        concat!(
+            "SELECT * FROM ",
+            $view,
+            " WHERE ($1 = '' OR state = $1) AND ($2 = '' OR tenant = $2)
+                AND ($3 = '' OR employee_id = $3 OR (tenant = $4 AND employee_id = $5))
+              ORDER BY coalesce(start_utc, ''), tenant, employee_id, first_seen_utc"
+        )
+    };
 }
+const REVIEW_HIRE: Sql = sql!(rows_of!("review_hire"));
+const REVIEW_TODAY: Sql = sql!(rows_of!("review_today"));
+const REVIEW_UPCOMING: Sql = sql!(rows_of!("review_upcoming"));
+const REVIEW_ATTENTION: Sql = sql!(rows_of!("review_attention"));
 
-#[expect(clippy::unused_async, reason = "being written")]
+/// The newest $4, shown in order.
+const EVENTS: Sql = sql!(
+    "SELECT * FROM (
+       SELECT * FROM review_event
+       WHERE ($1 = '' OR employee_id = $1 OR (tenant = $2 AND employee_id = $3))
+       ORDER BY seq DESC LIMIT $4) AS newest
+     ORDER BY seq"
+);
+const FILES: Sql =
+    sql!("SELECT * FROM review_file WHERE ($1 = '' OR feed = $1) ORDER BY read_utc DESC, file DESC LIMIT $2");
+const HIRES_BETWEEN: Sql = sql!(concat!(
+    "SELECT ",
+    hire_columns!(),
+    " FROM hire WHERE current = 1 AND (send_at IS NULL OR (send_at >= $1 AND send_at < $2))
+      ORDER BY coalesce(send_at, 0), tenant, employee_id"
+));
+const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
+const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
+
 impl Store {
     /// Rows of a view by start, tenant, employee id.
-    pub async fn review(&self, _view: View, _filter: &Filter) -> Result<Vec<ReviewRow>, StoreError> {
-        unfinished()
+    pub async fn review(&self, view: View, filter: &Filter) -> Result<Vec<ReviewRow>, StoreError> {
+        let sql = match view {
+            View::Hire => REVIEW_HIRE,
+            View::Today => REVIEW_TODAY,
+            View::Upcoming => REVIEW_UPCOMING,
+            View::Attention => REVIEW_ATTENTION,
+        };
+        let (whole, tenant, employee_id) = filter.key.as_ref().map(KeyText::readings).unwrap_or_default();
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(sql))
+            .bind(filter.state.map(State::as_str).unwrap_or_default())
+            .bind(filter.tenant.as_deref().unwrap_or_default())
+            .bind(whole)
+            .bind(tenant)
+            .bind(employee_id)
+            .fetch_all(db)
+            .await)?)
     }
 
-    /// Events in order: of one hire (all engagements), or the newest `limit` of all.
-    pub async fn events(&self, _key: Option<&KeyText>, _limit: i64) -> Result<Vec<EventRow>, StoreError> {
-        unfinished()
+    /// The newest `limit` events in order: of one hire (all its engagements), or of everything.
+    pub async fn events(&self, key: Option<&KeyText>, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+        let (whole, tenant, employee_id) = key.map(KeyText::readings).unwrap_or_default();
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(EVENTS))
+            .bind(whole)
+            .bind(tenant)
+            .bind(employee_id)
+            .bind(limit)
+            .fetch_all(db)
+            .await)?)
     }
 
-    /// Files, newest first.
-    pub async fn files(&self, _feed: Option<&str>, _limit: i64) -> Result<Vec<FileRow>, StoreError> {
-        unfinished()
+    /// Files and readings, newest first.
+    pub async fn files(&self, feed: Option<&str>, limit: i64) -> Result<Vec<FileRow>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(FILES))
+            .bind(feed.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(db)
+            .await)?)
     }
 
-    /// Newest engagements whose send instant lies in the span, or that have none; for `plan`.
-    pub async fn hires_between(&self, _from: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Vec<HireRow>, StoreError> {
-        unfinished()
+    /// Newest engagements whose send instant lies in `[from, until)`, and those that have none
+    /// (`zone-unknown`); for `plan`.
+    pub async fn hires_between(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<HireRow>, StoreError> {
+        let hires: Vec<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(HIRES_BETWEEN))
+            .bind(ms(from))
+            .bind(ms(until))
+            .fetch_all(db)
+            .await)?;
+        hires.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Every hire row, every engagement, by id.
     pub async fn all_hires(&self) -> Result<Vec<HireRow>, StoreError> {
-        unfinished()
+        let hires: Vec<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(ALL_HIRES)).fetch_all(db).await)?;
+        hires.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Every pass of a hire, oldest first.
-    pub async fn passes_of(&self, _hire_id: i64) -> Result<Vec<PassRow>, StoreError> {
-        unfinished()
+    pub async fn passes_of(&self, hire_id: i64) -> Result<Vec<PassRow>, StoreError> {
+        let passes: Vec<RawPass> =
+            on_reader!(self, |db, text| sqlx::query_as(text(PASSES_OF)).bind(hire_id).fetch_all(db).await)?;
+        passes.into_iter().map(TryInto::try_into).collect()
     }
 }

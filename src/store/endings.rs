@@ -1,0 +1,150 @@
+//! How a pass row ends: not made, condemned and gone, or over; and what its recipient is owed.
+//!
+//! Same steps as in `passes`: hold the hire, move the pass row, write the event, commit. What has
+//! happened outside (a DELETE was answered, a letter was taken) counts even when the lease is over,
+//! as long as nobody else took the hire over.
+
+use chrono::{DateTime, Utc};
+
+use super::claims::EVENT;
+use super::engine::{Sql, in_transaction, sql};
+use super::passes::{EVEN_LATE, OURS};
+use super::rows::{maybe_ms, ms};
+use super::{Claimed, Store, StoreError};
+use crate::rules::hire::Outcome;
+
+const NOT_MADE: Sql = sql!(
+    "UPDATE pass SET state = 'over', cause = $3, look_at = NULL WHERE id = $1 AND hire_id = $2 AND state = 'intended'"
+);
+/// Not while another pass of this hire is unsettled: one at a time.
+const CONDEMN: Sql = sql!(
+    "UPDATE pass SET state = 'condemned', graph_id = coalesce($3, graph_id),
+       owes = CASE WHEN $4 = 1 THEN 1 ELSE owes END, cause = $5, looks = 0, look_at = NULL
+     WHERE id = $1 AND hire_id = $2 AND state IN ('intended', 'issued', 'mailing', 'mailed')
+       AND NOT EXISTS (SELECT 1 FROM pass o WHERE o.hire_id = $2 AND o.id <> $1
+                         AND o.state IN ('intended', 'issued', 'mailing', 'condemned'))"
+);
+const GONE: Sql = sql!(
+    "UPDATE pass SET state = 'gone', looks = 0, look_at = NULL,
+       outcome = CASE WHEN mailed_at IS NOT NULL THEN 'deleted' ELSE outcome END
+     WHERE id = $1 AND hire_id = $2 AND state = 'condemned'"
+);
+const OVER: Sql = sql!(
+    "UPDATE pass SET state = 'over', outcome = $3, look_at = NULL,
+       cause = CASE WHEN cause = '' THEN $4 ELSE cause END
+     WHERE id = $1 AND hire_id = $2 AND state IN ('intended', 'mailed', 'condemned')"
+);
+const LOOKED: Sql = sql!("UPDATE pass SET looks = $3, look_at = $4 WHERE id = $1 AND hire_id = $2");
+const TOLD_VOID: Sql = sql!("UPDATE pass SET owes = 0, told_at = $3 WHERE id = $1 AND hire_id = $2 AND owes = 1");
+
+/// One counted step of one pass row, with its event (none when `what` is empty).
+macro_rules! step {
+    ($store:expr, $claimed:expr, $now:expr, lease: $outlives:expr, |$tx:ident, $text:ident| $update:expr,
+     what: $what:expr, why: $why:expr) => {
+        in_transaction!($store, |$tx, $text| {
+            let revision: Option<i64> = sqlx::query_scalar($text(OURS))
+                .bind($claimed.hire.id)
+                .bind($claimed.token.to_string())
+                .bind($outlives)
+                .fetch_optional(&mut *$tx)
+                .await?;
+            if revision.is_none() || $update.execute(&mut *$tx).await?.rows_affected() != 1 {
+                return Ok(false);
+            }
+            if !$what.is_empty() {
+                sqlx::query($text(EVENT))
+                    .bind(ms($now))
+                    .bind(&$claimed.hire.tenant)
+                    .bind($claimed.hire.id)
+                    .bind($what)
+                    .bind($why)
+                    .execute(&mut *$tx)
+                    .await?;
+            }
+            true
+        })
+    };
+}
+
+impl Store {
+    /// `intended → over`: certainly not done, or counted as not made. `why` in ids only.
+    pub async fn not_made(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(NOT_MADE)).bind(pass_id).bind(claimed.hire.id).bind(why),
+            what: "not-made", why: format!("pass row {pass_id}: {why}")))
+    }
+
+    /// `intended | issued | mailing | mailed → condemned`: it must be deleted in the directory.
+    /// `owes`: its recipient may hold the letter and must be told.
+    pub async fn condemn(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        graph_id: Option<&str>,
+        owes: bool,
+        cause: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: EVEN_LATE,
+            |tx, text| sqlx::query(text(CONDEMN))
+                .bind(pass_id)
+                .bind(claimed.hire.id)
+                .bind(graph_id)
+                .bind(i64::from(owes))
+                .bind(cause),
+            what: "condemned", why: format!("pass row {pass_id} must go: {cause}")))
+    }
+
+    /// `condemned → gone`: the directory answered the DELETE with 204 or 404.
+    pub async fn gone(&self, claimed: &Claimed, now: DateTime<Utc>, pass_id: i64) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: EVEN_LATE,
+            |tx, text| sqlx::query(text(GONE)).bind(pass_id).bind(claimed.hire.id),
+            what: "gone", why: format!("pass row {pass_id} is deleted in the directory")))
+    }
+
+    /// `mailed | condemned | intended → over`: past its life, used, replaced, or deleted by others.
+    pub async fn over(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        outcome: Option<Outcome>,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        let outcome = outcome.map(Outcome::as_str);
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(OVER)).bind(pass_id).bind(claimed.hire.id).bind(outcome).bind(why),
+            what: outcome.unwrap_or("over"), why: format!("pass row {pass_id}: {why}")))
+    }
+
+    /// After a watch or a delete that failed: how many in a row, and when the next is. No event.
+    pub async fn looked(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        looks: i64,
+        look_at: Option<DateTime<Utc>>,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(LOOKED))
+                .bind(pass_id)
+                .bind(claimed.hire.id)
+                .bind(looks)
+                .bind(maybe_ms(look_at)),
+            what: "", why: ""))
+    }
+
+    /// The recipient was told that the code is void.
+    pub async fn told_void(&self, claimed: &Claimed, now: DateTime<Utc>, pass_id: i64) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: EVEN_LATE,
+            |tx, text| sqlx::query(text(TOLD_VOID)).bind(pass_id).bind(claimed.hire.id).bind(ms(now)),
+            what: "told-void", why: format!("the recipient of pass row {pass_id} was told that its code is void")))
+    }
+}
