@@ -9,7 +9,7 @@ use super::source::{Sources, pattern_of};
 use super::word::{self, Raw};
 
 /// Meanings begin here where the value is short enough.
-const COLUMN: usize = 46;
+const COLUMN: usize = 30;
 /// Longer lines are broken: the meaning stands above.
 const WIDTH: usize = 120;
 
@@ -30,8 +30,8 @@ pub fn init() -> String {
         "# firstpass settings. `firstpass check --offline` says whether they are right, and where not.\n\
          # FIRSTPASS_SECTION__KEY in the environment overrides: FIRSTPASS_SCHEDULE__SEND_AT=06:30,\n\
          # FIRSTPASS_TENANT__CONTOSO__CLIENT_ID=…\n\
-         # Lines that begin with # and a key show what can be set besides; the other values without a\n\
-         # place of your own in them are the defaults. Secrets are never in this file.\n",
+         # Edit [[tenant]], [[feed]] and [mail]; all other values here are the defaults. Lines such as\n\
+         # `# key = …` show what can be set besides. Secrets are never in this file.\n",
     );
     for (table, about) in TABLES {
         let header = if super::source::LISTS.contains(table) { format!("[[{table}]]") } else { format!("[{table}]") };

@@ -53,6 +53,9 @@ const ABBREVIATIONS: [&str; 16] = [
     "PST8PDT", "UCT", "WET",
 ];
 
+/// Files among the zone data that say nothing about a place.
+const NO_PLACES: [&str; 3] = ["Factory", "localtime", "posixrules"];
+
 impl Zone {
     /// # Errors
     /// [`ZoneError`] says what was meant, as far as one can tell.
@@ -109,7 +112,7 @@ fn looks_like_abbreviation(text: &str) -> bool {
 fn time_zone(name: &str) -> Option<TimeZone> {
     static BUNDLED: OnceLock<TimeZoneDatabase> = OnceLock::new();
     // jiff's answer for "Etc/Unknown" is a zone that behaves as UTC.
-    let usable = |zone: &TimeZone| !zone.is_unknown() && zone.iana_name() != Some("Factory");
+    let usable = |zone: &TimeZone| !zone.is_unknown() && !NO_PLACES.contains(&zone.iana_name().unwrap_or_default());
     let system = jiff::tz::db().get(name).ok().filter(usable);
     system.or_else(|| BUNDLED.get_or_init(TimeZoneDatabase::bundled).get(name).ok().filter(usable))
 }
