@@ -1,16 +1,34 @@
 //! One kept connection to the mail server, command by command.
+//!
+//! [`Smtp::dial`] asks everything that can be asked before a pass exists: connection, TLS, login,
+//! sender, recipient. [`Dialled::send`] gives the letter, [`Dialled::hang_up`] takes the question back.
+//! Nothing here repeats a letter, and nothing waits without a limit: lettre's own timeout ends with
+//! the TCP connection. Opening a connection is in `connection`, sorting of failures in [`super::failure`].
 
+use std::fs;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
+use lettre::transport::smtp::response::{Response, Severity};
+use tokio::sync::Mutex;
 
+use super::connection::{Connection, within};
+use super::failure::{MailFailure, Step, Trouble, receipt_words};
+use super::message;
 use crate::config;
 use crate::rules::hire::MailAddress;
 use crate::rules::letter::Letter;
 
-use super::failure::MailFailure;
+/// A bundle of certificate authorities is a quarter of this.
+const CA_FILE_MAX: u64 = 1024 * 1024;
 
-/// The mail server, as the settings name it. Cheap to clone; nothing is connected before [`Smtp::dial`].
+/// The mail server, as the settings name it. Clones share the one kept connection; nothing is
+/// connected before [`Smtp::dial`].
 #[derive(Clone)]
 pub struct Smtp {
     inner: Arc<Inner>,
@@ -18,7 +36,10 @@ pub struct Smtp {
 
 struct Inner {
     mail: config::Mail,
-    limits: config::Limits,
+    step: Duration,
+    data: Duration,
+    tls: TlsParameters,
+    kept: Mutex<Option<Connection>>,
 }
 
 /// Why the settings give no mail server.
@@ -33,13 +54,14 @@ pub enum MailError {
         why: String,
     },
     /// The TLS library refuses its own settings.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("TLS to the mail server cannot be set up: {0}")]
     Tls(String),
 }
 
 /// The server took sender and recipient; the letter itself has not been sent.
 pub struct Dialled {
     smtp: Smtp,
+    connection: Connection,
     to: MailAddress,
 }
 
@@ -51,25 +73,171 @@ pub struct Receipt {
 }
 
 impl Smtp {
-    /// Reads `ca_file`; connects to nothing.
+    /// Reads `ca_file` (trusted besides the system's authorities); connects to nothing.
+    ///
+    /// # Errors
+    /// [`MailError`] when that file is no PEM with certificates.
     pub fn new(mail: &config::Mail, limits: &config::Limits) -> Result<Self, MailError> {
-        Ok(Self { inner: Arc::new(Inner { mail: mail.clone(), limits: limits.clone() }) })
+        let mut tls = TlsParameters::builder(mail.smtp.host.clone());
+        if let Some(path) = &mail.smtp.ca_file {
+            let unfit = |why: String| MailError::CaFile { path: path.display().to_string(), why };
+            let size = fs::metadata(path).map_err(|error| unfit(format!("cannot be read: {error}")))?.len();
+            if size > CA_FILE_MAX {
+                return Err(unfit("is larger than 1 MiB".to_owned()));
+            }
+            let pem = fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
+            if !pem.windows(27).any(|bytes| bytes == b"-----BEGIN CERTIFICATE-----") {
+                return Err(unfit("holds no PEM certificate".to_owned()));
+            }
+            let certificate = Certificate::from_pem(&pem).map_err(|_| unfit("holds a broken certificate".to_owned()))?;
+            tls = tls.add_root_certificate(certificate);
+        }
+        let tls = tls.build().map_err(|error| MailError::Tls(error.to_string()))?;
+        let (step, data) = (limits.smtp_step, limits.smtp_data);
+        Ok(Self { inner: Arc::new(Inner { mail: mail.clone(), step, data, tls, kept: Mutex::new(None) }) })
     }
 
     /// Connects if need be, signs in, and asks the server for this sender and recipient.
+    ///
+    /// A kept connection that died while it was idle is replaced, once and silently.
+    ///
+    /// # Errors
+    /// Any [`MailFailure`] but those about a letter; nothing was accepted.
     pub async fn dial(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
-        let _ = (&self.inner.mail, &self.inner.limits);
-        Ok(Dialled { smtp: self.clone(), to: to.clone() })
+        let kept = self.inner.kept.lock().await.take();
+        if let Some(mut connection) = kept
+            && connection.command(self.inner.step, Rset).await.is_ok()
+        {
+            match self.ask(&mut connection, to).await {
+                Ok(()) => return Ok(self.dialled(connection, to)),
+                Err((_, trouble)) if trouble.is_gone() => {}
+                Err((step, trouble)) => return Err(self.refused(connection, step, &trouble).await),
+            }
+        }
+        let mut connection = Connection::open(&self.inner.mail, &self.inner.tls, self.inner.step).await?;
+        match self.ask(&mut connection, to).await {
+            Ok(()) => Ok(self.dialled(connection, to)),
+            Err((step, trouble)) => Err(self.refused(connection, step, &trouble).await),
+        }
+    }
+
+    /// Says goodbye on the kept connection, if there is one.
+    pub async fn close(&self) {
+        if let Some(mut connection) = self.inner.kept.lock().await.take() {
+            // Whether the server answers does not matter any more.
+            let _ = connection.command(self.inner.step, Quit).await;
+        }
+    }
+
+    /// The domain that Message-IDs end with.
+    pub fn domain(&self) -> String {
+        self.inner.mail.from.address.domain()
+    }
+
+    /// MAIL FROM and RCPT TO.
+    async fn ask(&self, connection: &mut Connection, to: &MailAddress) -> Result<(), (Step, Trouble)> {
+        let envelope = |address: &MailAddress| message::address(address).map_err(|error| Trouble::Unfit(error.to_string()));
+        let from = envelope(&self.inner.mail.from.address).map_err(|trouble| (Step::Sender, trouble))?;
+        let recipient = envelope(to).map_err(|trouble| (Step::Recipient, trouble))?;
+        let mail = Mail::new(Some(from), Vec::new());
+        connection.command(self.inner.step, mail).await.map_err(|trouble| (Step::Sender, trouble))?;
+        let rcpt = Rcpt::new(recipient, Vec::new());
+        connection.command(self.inner.step, rcpt).await.map_err(|trouble| (Step::Recipient, trouble))?;
+        Ok(())
+    }
+
+    fn dialled(&self, connection: Connection, to: &MailAddress) -> Dialled {
+        Dialled { smtp: self.clone(), connection, to: to.clone() }
+    }
+
+    /// A server that said no is still there: its connection is kept.
+    async fn refused(&self, connection: Connection, step: Step, trouble: &Trouble) -> MailFailure {
+        if matches!(trouble, Trouble::Refused { .. }) && !trouble.is_gone() {
+            self.keep(connection).await;
+        }
+        trouble.sort(step, &self.server(), &[])
+    }
+
+    async fn keep(&self, connection: Connection) {
+        *self.inner.kept.lock().await = Some(connection);
+    }
+
+    fn server(&self) -> String {
+        server(&self.inner.mail.smtp)
     }
 }
 
 impl Dialled {
-    /// Sends the letter; `now` is its Date.
+    /// Sends the letter; `now` is its Date. Sent again with the same Message-ID it is the same letter.
+    ///
+    /// # Errors
+    /// [`MailFailure::Lost`] when nobody knows whether it was accepted; after any other it was not.
     pub async fn send(self, now: DateTime<Utc>, letter: &Letter) -> Result<Receipt, MailFailure> {
-        let _ = (now, letter, self.smtp, self.to);
-        Err(MailFailure::Unreachable("mail is being built".to_owned()))
+        let Self { smtp, mut connection, to } = self;
+        if letter.to != to {
+            return Err(MailFailure::LetterRefused("the letter is for somebody else than was dialled".to_owned()));
+        }
+        let bytes = match message::bytes(now, &smtp.inner.mail, letter) {
+            Ok(bytes) => bytes,
+            Err(bad) => {
+                // The kept connection is reset by the next dial.
+                smtp.keep(connection).await;
+                return Err(MailFailure::LetterRefused(bad.to_string()));
+            }
+        };
+        let secrets = [letter.text.as_str(), letter.html.as_str()];
+        let (step, answer) = match connection.command(smtp.inner.step, Data).await {
+            Ok(_) => put(&mut connection, smtp.inner.data, &bytes).await,
+            Err(trouble) => (Step::Data, Err(trouble)),
+        };
+        match answer {
+            Ok(answer) => {
+                smtp.keep(connection).await;
+                let words: Vec<&str> = answer.message().collect();
+                Ok(Receipt { reply: receipt_words(&format!("{} {}", answer.code(), words.join(" ")), &secrets) })
+            }
+            Err(trouble) => {
+                if matches!(trouble, Trouble::Refused { .. }) && !trouble.is_gone() {
+                    smtp.keep(connection).await;
+                }
+                Err(trouble.sort(step, &smtp.server(), &secrets))
+            }
+        }
     }
 
-    /// Takes the dialling back (RSET); the connection is kept.
-    pub async fn hang_up(self) {}
+    /// Takes the question back (RSET); the connection is kept when it still answers.
+    pub async fn hang_up(self) {
+        let Self { smtp, mut connection, to: _ } = self;
+        if connection.command(smtp.inner.step, Rset).await.is_ok() {
+            smtp.keep(connection).await;
+        }
+    }
+}
+
+/// The letter itself, and the answer behind its final dot; with how far it came.
+async fn put(connection: &mut Connection, limit: Duration, bytes: &[u8]) -> (Step, Result<Response, Trouble>) {
+    // lettre asks for the next piece when the one before is written, and writes the final dot when
+    // there is none: only then may the server have accepted anything.
+    let dot = AtomicBool::new(false);
+    let end = std::iter::from_fn(|| {
+        dot.store(true, Ordering::SeqCst);
+        None::<&[u8]>
+    });
+    // lettre puts a line end before the dot, so the message brings none.
+    let body = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
+    let answer = within(limit, connection.smtp().message_iter(std::iter::once(body).chain(end))).await;
+    let step = if dot.load(Ordering::SeqCst) { Step::Dot } else { Step::Letter };
+    match answer {
+        Ok(answer) if answer.code().severity == Severity::PositiveCompletion => (step, Ok(answer)),
+        Ok(answer) => (step, Err(Trouble::Network(format!("{} is no answer to a letter", answer.code())))),
+        Err(trouble) => (step, Err(trouble)),
+    }
+}
+
+/// `host:port`, for messages.
+pub(super) fn server(smtp: &config::Smtp) -> String {
+    match smtp.host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{}", smtp.port),
+        Ok(IpAddr::V4(_)) | Err(_) => format!("{}:{}", smtp.host, smtp.port),
+    }
 }
