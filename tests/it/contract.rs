@@ -3,7 +3,7 @@
 //! The folder with the document is named by `FIRSTPASS_GRAPH_CONTRACT` (default `../shared/graph`
 //! beside this repository); without it these checks say that they are skipped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -70,7 +70,15 @@ impl Contract {
     fn check_request(&self, seen: &Seen, operation: &Value) -> Vec<String> {
         let mut wrong = Vec::new();
         let known = self.parameters(operation);
-        for (name, _) in query_of(&seen.path) {
+        let properties = self.properties(&operation["responses"]["200"]["content"]["application/json"]["schema"]);
+        for (name, value) in query_of(&seen.path) {
+            let named: Vec<&str> = match name.as_str() {
+                "$select" => value.split(',').map(str::trim).collect(),
+                "$filter" => value.split_whitespace().take(1).collect(),
+                _ => Vec::new(),
+            };
+            let odd = named.into_iter().filter(|property| !properties.contains(*property));
+            wrong.extend(odd.map(|property| format!("{name} names {property}, which is not in the document")));
             // Next links are opaque: their token is Graph's own.
             if name != "$skiptoken" && !known.contains(&name) {
                 wrong.push(format!("query option {name} is not in the document"));
@@ -140,6 +148,18 @@ impl Contract {
             .filter(|parameter| parameter["in"] == "query")
             .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// Names of the members that a schema (or the entries of a collection) may have.
+    fn properties(&self, schema: &Value) -> BTreeSet<String> {
+        let schema = self.resolve(schema);
+        let entries = &schema["properties"]["value"]["items"];
+        if !entries.is_null() {
+            return self.properties(entries);
+        }
+        let own = schema["properties"].as_object().into_iter().flat_map(|members| members.keys().cloned());
+        let parts = [&schema["allOf"], &schema["anyOf"]].into_iter().filter_map(Value::as_array).flatten();
+        own.chain(parts.flat_map(|part| self.properties(part))).collect()
     }
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {

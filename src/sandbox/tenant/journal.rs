@@ -1,13 +1,13 @@
 //! What was asked of the model tenant and what it answered, without secrets.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use axum::http::Method;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 /// So many entries are kept; the oldest go. Enough for ten thousand hires of a large test.
-const KEPT: usize = 200_000;
+const KEPT: usize = 100_000;
 /// Members whose text never enters the journal.
 const SECRETS: [&str; 4] = ["client_secret", "client_assertion", "access_token", "temporaryAccessPass"];
 
@@ -116,6 +116,7 @@ pub struct Seen {
 pub(super) struct Journal {
     entries: VecDeque<Seen>,
     count: usize,
+    by_kind: BTreeMap<Kind, usize>,
 }
 
 impl Journal {
@@ -123,6 +124,7 @@ impl Journal {
     pub(super) fn enter(&mut self, mut seen: Seen) -> usize {
         self.count += 1;
         seen.n = self.count;
+        *self.by_kind.entry(seen.kind).or_default() += 1;
         if self.entries.len() >= KEPT {
             self.entries.pop_front();
         }
@@ -143,7 +145,7 @@ impl Journal {
     }
 
     pub(super) fn of(&self, kind: Kind) -> usize {
-        self.entries.iter().filter(|seen| seen.kind == kind).count()
+        self.by_kind.get(&kind).copied().unwrap_or_default()
     }
 
     pub(super) fn entries(&self) -> Vec<Seen> {

@@ -176,7 +176,8 @@ impl Passes {
         self.of(user).iter().rev().find(seen)
     }
 
-    /// Makes a pass, or says why not, with the checks that the documents and observations name.
+    /// Makes a pass, or says why not, with the checks that the documents and observations name. The
+    /// words are known; where no source gives the status (facts 1.7), it is 400, or 403 for the policy.
     pub(super) fn create(
         &mut self,
         now: DateTime<Utc>,

@@ -141,7 +141,11 @@ async fn users(State(shared): State<Arc<Shared>>, caller: Caller, uri: Uri, Quer
 const FILTERS: [&str; 4] = ["employeeId", "mail", "userPrincipalName", "id"];
 
 fn holds(user: &ModelUser, property: &str, value: &str) -> bool {
-    let same = |text: Option<&str>| text.is_some_and(|text| text.to_lowercase() == value.to_lowercase());
+    let alike = |text: &str| {
+        let ascii = text.is_ascii() && value.is_ascii();
+        if ascii { text.eq_ignore_ascii_case(value) } else { text.to_lowercase() == value.to_lowercase() }
+    };
+    let same = |text: Option<&str>| text.is_some_and(alike);
     match property {
         "employeeId" => same(user.employee_id.as_deref()),
         "mail" => same(user.mail.as_deref()),

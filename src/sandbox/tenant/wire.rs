@@ -45,7 +45,11 @@ impl std::error::Error for Cut {}
 /// Accepts connections until the task is dropped.
 pub(super) async fn listen(listener: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>, router: Router) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of files: let connections end that have some.
+            tokio::task::yield_now().await;
+            continue;
+        };
         tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&shared), router.clone()));
     }
 }
