@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_a_manager_is() {
-        let upn = r##""userPrincipalName":"m@c.example""##;
+        let upn = r#""userPrincipalName":"m@c.example""#;
         for (fields, kind) in [
             (r##""@odata.type":"#microsoft.graph.user","userType":"Member""##.to_owned(), ManagerKind::Member),
             (r##""@odata.type":"#microsoft.graph.user","userType":"Guest""##.to_owned(), ManagerKind::Guest),

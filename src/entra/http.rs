@@ -80,7 +80,7 @@ impl Http {
                 .connect_timeout(limits.graph_connect)
                 .tls_certs_merge(roots.clone())
         };
-        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(|why| words(why));
+        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(words);
         Ok(Self {
             reader: built(base().pool_idle_timeout(IDLE).pool_max_idle_per_host(4))?,
             poster: built(base().pool_max_idle_per_host(0))?,

@@ -47,9 +47,14 @@ pub(crate) fn check_journal(tenant: &ModelTenant) {
 }
 
 impl Contract {
+    /// Where the documented example bodies lie.
+    pub(crate) fn examples(&self) -> PathBuf {
+        self.folder.join("examples")
+    }
+
     /// One of the documented example bodies.
     pub(crate) fn example(&self, name: &str) -> Value {
-        let text = std::fs::read_to_string(self.folder.join("examples").join(name)).unwrap();
+        let text = std::fs::read_to_string(self.examples().join(name)).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 

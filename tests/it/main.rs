@@ -3,7 +3,6 @@
 #![expect(clippy::print_stderr, reason = "a check that is skipped says so")]
 
 mod entra;
-mod graph_examples;
 mod model_tenant;
 mod calendar;
 mod contract;

@@ -15,7 +15,8 @@ use firstpass::rules::verdict::Failure;
 use firstpass::sandbox::tenant::{Effect, Kind, When};
 use serde_json::Value;
 
-use crate::entra::{Scene, scene};
+use super::{Scene, scene};
+use crate::contract::contract;
 
 /// Calls that this program never makes.
 const NOT_OURS: [&str; 10] = [
@@ -38,12 +39,7 @@ struct Examples {
 
 impl Examples {
     fn find() -> Option<Self> {
-        let folder = std::env::var_os("FIRSTPASS_GRAPH_CONTRACT").map_or_else(|| PathBuf::from("../shared/graph"), PathBuf::from);
-        let folder = folder.join("examples");
-        if !folder.join("index.json").is_file() {
-            eprintln!("skipped: no examples in {} (FIRSTPASS_GRAPH_CONTRACT)", folder.display());
-            return None;
-        }
+        let folder = contract()?.examples();
         Some(Self { folder, read: NOT_OURS.iter().map(|name| (*name).to_owned()).collect() })
     }
 
