@@ -180,16 +180,13 @@ impl Tenant {
         let http = self.http().await?;
         let bearer = self.token.get(&http.reader).await?;
         let answer = self.once(http, &method, call, &bearer).await?;
+        self.doubt(&bearer, answer.status).await;
         if answer.status != 401 {
             return Ok(answer);
         }
-        self.token.forget(bearer.age).await;
         let bearer = self.token.get(&http.reader).await?;
         let answer = self.once(http, &method, call, &bearer).await?;
-        if answer.status == 401 {
-            self.token.forget(bearer.age).await;
-            return Err(failure::of_answer(&answer));
-        }
+        self.doubt(&bearer, answer.status).await;
         Ok(answer)
     }
 
@@ -203,6 +200,14 @@ impl Tenant {
         http::exchange(&http.reader, request, &self.clock, &bounds, |skew| self.heard(skew))
             .await
             .map_err(failure::of_broken)
+    }
+
+    /// A refused token is dropped. So is one that lacks a permission: its roles are those of an hour
+    /// ago, and an admin who grants what is missing shall not have to wait for its end.
+    async fn doubt(&self, bearer: &Bearer, status: u16) {
+        if matches!(status, 401 | 403) {
+            self.token.forget(bearer.age).await;
+        }
     }
 
     fn bounds(&self, what: &'static str, body: usize) -> Bounds<'_> {

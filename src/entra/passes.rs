@@ -117,8 +117,8 @@ impl Tenant {
         let answer = http::exchange(&http.poster, request, &self.clock, &bounds, |skew| self.heard(skew))
             .await
             .map_err(failure::of_broken)?;
+        self.doubt(&bearer, answer.status).await;
         if answer.status == 401 {
-            self.token.forget(bearer.age).await;
             if self.post_refused_again() {
                 return Err(failure::of_answer(&answer));
             }

@@ -143,7 +143,7 @@ async fn f100_what_graph_made_instead_is_shown_as_it_is() {
 #[tokio::test]
 async fn f101_a_deleted_pass_that_is_still_listed_is_gone_all_the_same() {
     let scene = scene();
-    scene.model.edit(|directory| directory.list_lag = Duration::from_secs(300));
+    scene.model.edit(|directory| directory.list_lag = Duration::from_mins(5));
     let made = scene.ours.create_pass(&scene.ask()).await.unwrap();
     assert_eq!(scene.ours.passes(scene.hire).await.unwrap(), []);
     scene.clock.set(now() + TimeDelta::minutes(6));

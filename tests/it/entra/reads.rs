@@ -29,15 +29,11 @@ async fn a_user_is_found_by_upn_object_id_and_employee_id() {
 #[tokio::test]
 async fn odd_names_are_escaped() {
     let scene = scene();
-    for upn in ["eve_fabrikam.example#EXT#@contoso.example", "o'hara+x@contoso.example", "a%2Fb@contoso.example"] {
+    for upn in ["$a'da@contoso.example", "eve_fabrikam.example#EXT#@contoso.example", "o'hara+x@contoso.example", "a%2Fb@contoso.example"] {
         let id = scene.model.edit(|directory| directory.add(ModelUser::member(upn, "Odd")));
         assert_eq!(one(scene.ours.find_user(&scene.upn(upn), "").await.unwrap()).object_id, id, "{upn}");
         assert_eq!(scene.ours.named_manager(upn).await.unwrap(), Named::Objects(vec![id]), "{upn}");
     }
-    // A leading `$` needs the documented other form, which the model does not serve.
-    let _ = scene.ours.find_user(&UserRef::Upn("$o'x@contoso.example".to_owned()), "").await;
-    let asked = scene.model.journal().pop().unwrap().path;
-    assert!(asked.starts_with("/v1.0/users('$o''x@contoso.example')?$select=id"), "{asked}");
     scene.model.edit(|directory| directory.user("kim@contoso.example").unwrap().employee_id = Some("O'H+1 & #2".to_owned()));
     let found = scene.ours.find_user(&UserRef::ByEmployeeId, "O'H+1 & #2").await.unwrap();
     assert_eq!(one(found).object_id, scene.hire);

@@ -76,3 +76,16 @@ async fn f97_a_token_endpoint_that_is_ill_stops_nothing_for_good() {
     assert_eq!(scene.model.count(Kind::PassCreate), 0);
     ours.create_pass(&scene.ask()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_permission_that_is_granted_is_used_at_once() {
+    let scene = scene();
+    let wanted = "RoleManagement.Read.Directory".to_owned();
+    scene.model.edit(|directory| directory.permissions.retain(|role| *role != wanted));
+    assert_eq!(kind_of(scene.ours.roles(scene.hire).await), "refused");
+    assert!(!scene.ours.permissions().await.unwrap().contains(&wanted));
+    scene.model.edit(|directory| directory.permissions.push(wanted.clone()));
+    assert_eq!(kind_of(scene.ours.roles(scene.hire).await), "refused");
+    assert!(scene.ours.permissions().await.unwrap().contains(&wanted));
+    assert_eq!(kind_of(scene.ours.roles(scene.hire).await), "ok");
+}
