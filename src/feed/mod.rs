@@ -1,5 +1,13 @@
-//! (being written)
-#[derive(Debug, Default)] pub struct Eyes; 
-#[derive(Debug)] pub struct FileReport;
-#[derive(Debug, thiserror::Error)] #[error("x")] pub struct FeedError;
-pub async fn poll(_f: &crate::config::Feed, _r: &crate::config::TenantRules, _s: &crate::store::Store, _e: &mut Eyes, _n: chrono::DateTime<chrono::Utc>) -> Result<Vec<FileReport>, FeedError> { Ok(vec![]) }
+//! Where hires come from: a CSV drop folder.
+//!
+//! [`folder`] takes files safely and puts them where they belong, `guarded` and [`csv`] turn one
+//! into staged rows, [`report`] is what is said about it. Nothing here writes the state, for the
+//! edges do not know each other: [`crate::work::intake`] carries the rows to the store.
+
+pub mod csv;
+pub mod folder;
+mod guarded;
+pub mod report;
+
+pub use folder::Eyes;
+pub use report::FileReport;

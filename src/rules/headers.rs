@@ -125,7 +125,7 @@ pub enum HeaderError {
 }
 
 /// The columns of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
     headers: Vec<String>,
     at: Vec<Option<usize>>,

@@ -32,7 +32,7 @@ impl fmt::Display for HireKey {
 /// assert!(matches!(UserRef::parse("87d349ed-44d7-43e1-9a83-5f2406dee5bd"), UserRef::ObjectId(_)));
 /// assert_eq!(UserRef::parse("EMP1222"), UserRef::ByEmployeeId);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UserRef {
     /// A user principal name.
     Upn(String),
@@ -72,7 +72,7 @@ impl UserRef {
 pub use super::calendar::Zone;
 
 /// A civil start: what HR means, kept as HR wrote it. `zone: None` is `zone-unknown`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Start {
     /// The civil day.
     pub date: NaiveDate,
@@ -83,7 +83,7 @@ pub struct Start {
 }
 
 /// What the feed says about a hire at this reading.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Hire {
     /// Key inside the tenant.
     pub employee_id: String,

@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::Serialize;
 
 use super::hire::{FeedStatus, Hire, Start, State};
 
@@ -56,6 +57,19 @@ impl Change {
             Self::Foreign(_) => "foreign",
         }
     }
+}
+
+/// One line of a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangeLine {
+    /// Line of the file; 0 for a person whom it does not name.
+    pub line: u64,
+    /// Whom.
+    pub employee_id: String,
+    /// The word of the change.
+    pub what: String,
+    /// A sentence.
+    pub change: String,
 }
 
 fn start_text(start: &Start) -> String {

@@ -10,6 +10,7 @@ pub mod record;
 pub mod calendar;
 pub mod places;
 pub mod intake;
+pub mod staged;
 pub mod guard;
 pub mod channel;
 pub mod attempt;

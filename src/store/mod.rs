@@ -10,6 +10,7 @@ mod claims;
 mod endings;
 mod engine;
 mod gates;
+pub mod intake;
 mod open;
 mod operate;
 mod passes;

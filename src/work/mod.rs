@@ -7,6 +7,7 @@
 mod attempt;
 pub mod check;
 pub mod in_hand;
+pub mod intake;
 pub mod onboard;
 pub mod send;
 pub mod service;

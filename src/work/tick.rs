@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, warn};
 
 use super::{Slots, Work, lock, onboard};
-use crate::feed::{self, FileReport};
+use crate::feed::FileReport;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
 use crate::store::StoreError;
@@ -68,7 +68,7 @@ async fn intake(work: &Work, report: &mut TickReport) {
     for source in &work.settings.feeds {
         let Some(served) = work.tenants.get(&source.tenant) else { continue };
         let seen = eyes.entry(source.name.clone()).or_default();
-        match feed::poll(source, &served.rules, &work.store, seen, work.clock.now()).await {
+        match super::intake::poll(source, &served.rules, &work.store, seen, work.clock.now()).await {
             Ok(files) => report.files.extend(files),
             Err(error) => {
                 error!(feed = %source.name, "feed {} could not be read: {error}", source.name);

@@ -1,0 +1,163 @@
+//! The bytes of a file on their way into the CSV reader: digested, counted and bounded.
+//!
+//! Follows the quotes as the CSV reader does, so that a record or field without an end is refused
+//! before it is kept in memory, a quote that never closes is seen (a file cut in two), and every
+//! record knows the line on which it starts, as an editor counts. Reads the descriptor only.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use sha2::{Digest, Sha256};
+
+/// A field longer than this is no field of a person.
+const FIELD_BYTES: usize = 64 * 1024;
+/// A record longer than this has lost a quote; it is also what is kept in memory at most.
+const RECORD_BYTES: usize = 1024 * 1024;
+/// HR systems export tens of columns, seldom a hundred.
+const COLUMNS: usize = 512;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    RecordStart,
+    FieldStart,
+    Plain,
+    Quoted,
+    /// After a quote inside a quoted field: its end, or the first of two.
+    QuoteSeen,
+}
+
+/// A file read once from its start.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    file: File,
+    digest: Sha256,
+    place: Place,
+    line: u64,
+    after_cr: bool,
+    record: usize,
+    field: usize,
+    columns: usize,
+    record_line: u64,
+    starts: VecDeque<u64>,
+    offset: u64,
+    fault: Option<String>,
+}
+
+impl Guarded {
+    /// Starts at the first byte.
+    pub(crate) fn new(mut file: File) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Self {
+            file,
+            digest: Sha256::new(),
+            place: Place::RecordStart,
+            line: 1,
+            after_cr: false,
+            record: 0,
+            field: 0,
+            columns: 1,
+            record_line: 1,
+            starts: VecDeque::new(),
+            offset: 0,
+            fault: None,
+        })
+    }
+
+    /// The line of the next record that the CSV reader hands out.
+    pub(crate) fn next_line(&mut self) -> u64 {
+        self.starts.pop_front().unwrap_or(self.record_line)
+    }
+
+    /// Why reading was stopped, if a bound was met.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// After the last byte: the line of a quote that never closes.
+    pub(crate) fn open_quote(&self) -> Option<u64> {
+        (self.place == Place::Quoted).then_some(self.record_line)
+    }
+
+    /// The digest of what was read, in hex.
+    pub(crate) fn sha256(self) -> String {
+        hex(&self.digest.finalize())
+    }
+
+    fn follow(&mut self, bytes: &[u8]) -> Result<(), String> {
+        const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+        for byte in bytes {
+            let bom = usize::try_from(self.offset).ok().and_then(|at| BOM.get(at)) == Some(byte);
+            self.offset += 1;
+            if !bom || self.place != Place::RecordStart {
+                self.step(*byte)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), String> {
+        let ends_line = matches!(byte, b'\r' | b'\n');
+        if self.place == Place::RecordStart && !ends_line {
+            self.record_line = self.line;
+            self.starts.push_back(self.line);
+            (self.record, self.field, self.columns, self.place) = (0, 0, 1, Place::FieldStart);
+        }
+        self.record += 1;
+        self.field += 1;
+        self.place = match (self.place, byte) {
+            (Place::RecordStart, _) => Place::RecordStart,
+            (Place::FieldStart, b'"') => Place::Quoted,
+            (Place::Quoted, b'"') => Place::QuoteSeen,
+            (Place::Quoted, _) | (Place::QuoteSeen, b'"') => Place::Quoted,
+            (Place::FieldStart | Place::Plain | Place::QuoteSeen, b'\r' | b'\n') => Place::RecordStart,
+            (Place::FieldStart | Place::Plain | Place::QuoteSeen, b',') => {
+                self.columns += 1;
+                self.field = 0;
+                Place::FieldStart
+            }
+            (Place::FieldStart | Place::Plain | Place::QuoteSeen, _) => Place::Plain,
+        };
+        if byte == b'\r' || (byte == b'\n' && !self.after_cr) {
+            self.line += 1;
+        }
+        self.after_cr = byte == b'\r';
+        if self.field > FIELD_BYTES || self.record > RECORD_BYTES {
+            return Err(format!(
+                "the record that starts on line {} has more than {} KiB{}; is a quote missing there? Nothing was taken",
+                self.record_line,
+                if self.field > FIELD_BYTES { FIELD_BYTES / 1024 } else { RECORD_BYTES / 1024 },
+                if self.field > FIELD_BYTES { " in one field" } else { "" },
+            ));
+        }
+        if self.columns > COLUMNS {
+            return Err(format!("line {} has more than {COLUMNS} columns; nothing was taken", self.record_line));
+        }
+        Ok(())
+    }
+}
+
+impl Read for Guarded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.fault.is_some() {
+            return Err(io::Error::other("a bound was met"));
+        }
+        let n = self.file.read(into)?;
+        let bytes = into.get(..n).unwrap_or_default();
+        self.digest.update(bytes);
+        if let Err(fault) = self.follow(bytes) {
+            self.fault = Some(fault);
+            return Err(io::Error::other("a bound was met"));
+        }
+        Ok(n)
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

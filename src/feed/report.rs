@@ -1,0 +1,80 @@
+//! What is said about one file: to the admin, to `--json`, and as `NAME.report.json` beside it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::rules::intake::ChangeLine;
+use crate::rules::record::Reject;
+
+/// More rejects than this are no rows to correct one by one; such a file is rejected whole.
+pub const REJECTS: u64 = 100_000;
+/// Lines of a dry run that are kept; the counts are always whole.
+pub const CHANGES: u64 = 10_000;
+
+/// What became of one file. The first keys are the columns of `review_file`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FileReport {
+    /// `name` of the `[[feed]]`.
+    pub feed: String,
+    /// Name in the drop folder.
+    pub file: String,
+    /// Of its bytes, hex; empty when they were not read.
+    pub sha256: String,
+    /// When it was read.
+    pub read_utc: String,
+    /// Data rows, twins too.
+    pub rows: u64,
+    /// New hires.
+    pub added: u64,
+    /// Moved, amended, returned, vanished.
+    pub changed: u64,
+    /// Withdrawn.
+    pub withdrawn: u64,
+    /// As on record.
+    pub unchanged: u64,
+    /// Start over, left alone.
+    pub past: u64,
+    /// Rejected rows.
+    pub rejected: u64,
+    /// `taken`, `held`, `refused`, `superseded`, `rejected`.
+    pub state: String,
+    /// Why it is held or rejected, or what else is worth knowing; may be empty.
+    pub why: String,
+    /// Rejects that the newest file before did not have: only these are told.
+    pub new_rejects: u64,
+    /// Where the file lies now, below the drop folder; empty when it was left where it is.
+    pub now_at: String,
+    /// Where its rejected rows lie, below the drop folder; empty when there are none.
+    pub rejected_at: String,
+    /// Every rejected row.
+    pub rejects: Vec<Reject>,
+    /// What would change (dry run only).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangeLine>,
+}
+
+impl FileReport {
+    /// A person must look: rejected rows, a held or an unreadable file (contract 2).
+    pub fn needs_a_person(&self) -> bool {
+        self.rejected > 0 || matches!(self.state.as_str(), "held" | "rejected")
+    }
+}
+
+impl fmt::Display for FileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.file, self.state)?;
+        if self.state == "rejected" {
+            return f.write_str(&self.why);
+        }
+        write!(
+            f,
+            "{} rows, {} added, {} changed, {} withdrawn, {} unchanged, {} past, {} rejected",
+            self.rows, self.added, self.changed, self.withdrawn, self.unchanged, self.past, self.rejected
+        )?;
+        if !self.why.is_empty() {
+            write!(f, "; {}", self.why)?;
+        }
+        Ok(())
+    }
+}
