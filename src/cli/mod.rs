@@ -1,1 +1,113 @@
-//! (being written)
+//! The commands of contract 2: words in, texts or JSON out, an exit status at the end.
+//!
+//! [`main`] is all that `main.rs` calls. Each command group has a file: [`run`], [`check`], [`plan`],
+//! [`import`], [`feed`], [`hire`] (with [`story`] for `hire show`), [`config`]. [`out`] is the only
+//! way to a terminal, [`end`] the only place that knows exit statuses. No command ever prints the
+//! code of a pass: none of them can get hold of one.
+
+pub mod config;
+pub mod end;
+pub mod hire;
+mod logs;
+pub mod open;
+pub mod out;
+pub mod plan;
+mod privacy;
+pub mod run;
+pub mod story;
+pub mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::LazyLock;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{DEFAULT_PATH, tz_versions};
+use end::{End, Trouble};
+use out::Out;
+
+/// Makes a Microsoft Entra Temporary Access Pass on each hire's start morning and mails it to the manager.
+#[derive(Debug, Parser)]
+#[command(name = "firstpass", version = VERSION.as_str(), max_term_width = 100, disable_help_subcommand = true)]
+struct Args {
+    /// The settings.
+    #[arg(long, global = true, value_name = "FILE", env = "FIRSTPASS_CONFIG", hide_env_values = true, default_value = DEFAULT_PATH)]
+    config: PathBuf,
+    /// One JSON document instead of text; for `run`, logs as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// More in the log, on stderr: -v, -vv. FIRSTPASS_LOG sets a filter of its own.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The service: reads feeds, sends on time, until SIGTERM. With --once: what is due now.
+    Run(run::Args),
+    /// Who starts when, and what will happen at which instant.
+    Plan(plan::Args),
+    /// Review hires and act on them; every act is recorded with its reason and the operator.
+    #[command(subcommand)]
+    Hire(hire::Act),
+    /// The settings: a commented example, or what is in force.
+    #[command(subcommand)]
+    Config(config::Show),
+}
+
+/// Our version and those of the time-zone data, for `--version`.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let zones = tz_versions();
+    let system = zones.system.as_deref().unwrap_or("none");
+    format!("{}\ntime-zone data: system {system}, bundled {}", env!("CARGO_PKG_VERSION"), zones.bundled)
+});
+
+/// Does what the arguments of this process ask for.
+pub fn main() -> ExitCode {
+    privacy::keep_to_ourselves();
+    let args = Args::parse();
+    let out = Out::new(args.json);
+    let ended = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
+        Ok(runtime) => runtime.block_on(go(args, out)),
+        Err(source) => Err(Trouble::Failed(format!("no threads to work with: {source}"))),
+    };
+    end::exit(ended)
+}
+
+/// The work waits for answers nearly all the time; SQLite has threads of its own.
+const WORKERS: usize = 2;
+
+async fn go(args: Args, out: Out) -> Result<End, Trouble> {
+    logs::start(args.command.log_level(), args.verbose, args.json);
+    let config = args.config.as_path();
+    match args.command {
+        Command::Run(run) => run::run(&run, config, out).await,
+        Command::Plan(plan) => plan::plan(&plan, config, out).await,
+        Command::Hire(act) => hire::act(act, config, out).await,
+        Command::Config(show) => config::show(&show, config, out),
+    }
+}
+
+impl Command {
+    /// The service tells what it does; the other commands only what went wrong.
+    fn log_level(&self) -> logs::Level {
+        match self {
+            Self::Run(run) if !run.once => logs::Level::Info,
+            Self::Run(_) | Self::Plan(_) | Self::Hire(_) | Self::Config(_) => logs::Level::Warn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -28,7 +28,7 @@ pub use open::Open;
 pub use operate::{KeyText, Operate, OperateError, Operated};
 pub use place::Lock;
 pub use replan::Planned;
-pub use review::{EventRow, FileRow, Filter, ReviewRow, View};
+pub use review::{EventRow, FileRow, Filter, ReviewRow, Tally, View};
 pub use rows::{Claimed, HireRow, PassRow, Rest, Seen};
 
 /// The state database of one installation.

@@ -98,6 +98,17 @@ pub struct FileRow {
     pub state: String,
 }
 
+/// What `run --once` reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Tally {
+    /// Letters with a pass that were accepted since the instant asked about.
+    pub delivered: i64,
+    /// Hires in attention.
+    pub attention: i64,
+    /// Hires whose morning is ahead, or that are under way.
+    pub pending: i64,
+}
+
 /// $1 state, $2 tenant, $3 to $5 the readings of a key; '' = any.
 macro_rules! rows_of {
     ($view:literal) => {
@@ -134,7 +145,19 @@ const HIRES_BETWEEN: Sql = sql!(concat!(
 const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
 const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
 
+/// One line, so that it is one reading.
+const TALLY: Sql = sql!(
+    "SELECT (SELECT count(*) FROM pass WHERE mailed_at >= $1) AS delivered,
+            (SELECT count(*) FROM hire WHERE current = 1 AND state = 'attention') AS attention,
+            (SELECT count(*) FROM hire WHERE current = 1 AND state IN ('pending', 'issuing', 'sending')) AS pending"
+);
+
 impl Store {
+    /// How many letters with a pass were accepted since then, and how many hires wait or need a person.
+    pub async fn tally(&self, since: DateTime<Utc>) -> Result<Tally, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(TALLY)).bind(ms(since)).fetch_one(db).await)?)
+    }
+
     /// Rows of a view by start, tenant, employee id.
     pub async fn review(&self, view: View, filter: &Filter) -> Result<Vec<ReviewRow>, StoreError> {
         let sql = match view {

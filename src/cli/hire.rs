@@ -1,0 +1,196 @@
+//! `hire list`, and the acts: hold, release, cancel, retry.
+//!
+//! An act writes what is wanted, with its reason and the operator; the service does the rest within
+//! seconds. Whether it was already so, or cannot be done now, is said. `hire show` is [`super::story`].
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::json;
+
+use super::end::{End, Trouble};
+use super::out::Out;
+use super::{open, story};
+use crate::config::Settings;
+use crate::rules::hire::State;
+use crate::store::{Filter, HireRow, KeyText, Operate, Operated, ReviewRow, Store, View};
+
+/// What of hires.
+#[derive(Debug, Subcommand)]
+pub enum Act {
+    /// All hires, or those of a state or tenant; `--json` has every column of the view `review_hire`.
+    List {
+        /// Only this state.
+        #[arg(long, value_name = "STATE", value_parser = states())]
+        state: Option<State>,
+        /// Only this tenant, by its name in the settings.
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
+    /// The whole story of one hire: what happened, in order, and what will happen next.
+    Show {
+        /// Employee id, or tenant/employee-id.
+        key: String,
+    },
+    /// Opens a new window from now: all checks again, and a pass that is valid at once.
+    Retry(Order),
+    /// Sends nothing until released.
+    Hold(Order),
+    /// Ends a hold.
+    Release(Order),
+    /// No pass; a live one is deleted and its recipient told.
+    Cancel(Order),
+}
+
+/// One act on one hire.
+#[derive(Debug, clap::Args)]
+pub struct Order {
+    /// Employee id, or tenant/employee-id.
+    key: String,
+    /// Why; kept with the act and your name.
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: String,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Longer reasons belong into a ticket.
+const LONGEST_REASON: usize = 500;
+
+/// A reason is one line that says something.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why, in a few words".to_owned());
+    }
+    if text.chars().count() > LONGEST_REASON || text.chars().any(char::is_control) {
+        return Err(format!("one line of at most {LONGEST_REASON} characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn states() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.iter().map(|state| state.as_str())).try_map(|text| text.parse::<State>())
+}
+
+/// Does it.
+pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
+    let settings = open::settings(config)?;
+    match act {
+        Act::List { state, tenant } => {
+            known_tenant(&settings, tenant.as_deref())?;
+            let store = open::existing_state(&settings).await?;
+            list(&store, &Filter { state, tenant, key: None }, out).await
+        }
+        Act::Show { key } => story::show(&open::existing_state(&settings).await?, &KeyText(key), out).await,
+        Act::Hold(order) => operate(&settings, Operate::Hold, &order, out).await,
+        Act::Release(order) => operate(&settings, Operate::Release, &order, out).await,
+        Act::Cancel(order) => operate(&settings, Operate::Cancel, &order, out).await,
+        Act::Retry(order) => {
+            let store = open::existing_state(&settings).await?;
+            let hire = store.find_hire(&KeyText(order.key.clone())).await?;
+            let tenant = settings.tenant(&hire.tenant).ok_or_else(|| not_served(&hire, &settings))?;
+            let late_until = tenant.rules.schedule.late_until;
+            operate(&settings, Operate::Retry { late_until }, &order, out).await
+        }
+    }
+}
+
+fn not_served(hire: &HireRow, settings: &Settings) -> Trouble {
+    Trouble::Failed(format!(
+        "{}/{}: the settings have no tenant {:?}, only {}; put it back to serve its hires",
+        hire.tenant,
+        hire.employee_id,
+        hire.tenant,
+        names(settings)
+    ))
+}
+
+fn names(settings: &Settings) -> String {
+    settings.tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn known_tenant(settings: &Settings, tenant: Option<&str>) -> Result<(), Trouble> {
+    match tenant {
+        Some(name) if settings.tenant(name).is_none() => {
+            Err(Trouble::Usage(format!("--tenant {name}: the settings name {}", names(settings))))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn list(store: &Store, filter: &Filter, out: Out) -> Result<End, Trouble> {
+    let rows = store.review(View::Hire, filter).await?;
+    if out.is_json() {
+        out.document(&rows)?;
+        return Ok(End::Done);
+    }
+    let cells: Vec<_> = rows.iter().map(cells).collect();
+    out.table(["HIRE", "NAME", "START", "SEND", "STATE", "REASON", "MANAGER"], &cells, "no hires")?;
+    let told: BTreeSet<String> = rows
+        .iter()
+        .filter(|row| row.state == State::Attention.as_str())
+        .map(|row| format!("  {}/{}: {}", row.tenant, row.employee_id, row.what_to_do))
+        .collect();
+    if !told.is_empty() {
+        out.lines(["", "Needs a person:"])?;
+        out.lines(told)?;
+    }
+    Ok(End::Done)
+}
+
+fn cells(row: &ReviewRow) -> [String; 7] {
+    // The send time is on the start date, in the same zone: the wall time says it all.
+    let send = row.send_local.get(11..16).unwrap_or_default();
+    [
+        format!("{}/{}", row.tenant, row.employee_id),
+        row.display_name.clone(),
+        row.start_local.clone(),
+        send.to_owned(),
+        row.state.clone(),
+        row.reason.clone().unwrap_or_default(),
+        row.manager.clone(),
+    ]
+}
+
+async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> Result<End, Trouble> {
+    let store = open::existing_state(settings).await?;
+    let key = KeyText(order.key.clone());
+    let done = store.operate(open::now(), &key, act, &order.reason, &open::operator(), order.dry_run).await?;
+    if out.is_json() {
+        out.document(&json!({
+            "tenant": done.before.tenant,
+            "employee_id": done.before.employee_id,
+            "before": done.before.state.as_str(),
+            "state": done.state.as_str(),
+            "changed": done.changed,
+            "dry_run": order.dry_run,
+        }))?;
+    } else {
+        out.lines([sentence(act, &done, order.dry_run)])?;
+    }
+    Ok(End::Done)
+}
+
+fn sentence(act: Operate, done: &Operated, dry_run: bool) -> String {
+    let key = super::words::key(&done.before);
+    if !done.changed {
+        return format!("{key}: it was so already ({}), nothing is changed", done.before.state);
+    }
+    let what = match act {
+        Operate::Hold => "held; nothing is sent until `firstpass hire release`",
+        Operate::Release => "released; it goes on as its morning says",
+        Operate::Cancel => "cancelled; the service deletes a live pass and tells its recipient",
+        Operate::Retry { .. } => "tried again by the service within seconds; the pass will be valid at once",
+    };
+    let before = if done.before.state == done.state {
+        format!("{} for now", done.state)
+    } else {
+        format!("{} -> {}", done.before.state, done.state)
+    };
+    let would = if dry_run { " (dry run, nothing is written)" } else { "" };
+    format!("{key}: {what} ({before}){would}")
+}

@@ -1,0 +1,86 @@
+//! What most commands begin with: the settings, the state, the operator's name, the time.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use tracing::warn;
+
+use super::end::Trouble;
+use crate::clock::Clock;
+use crate::config::{Settings, environment};
+use crate::store::{Open, Store};
+
+/// The time, for commands.
+pub fn now() -> DateTime<Utc> {
+    Clock::System.now()
+}
+
+/// Reads the settings; 78 with every problem when they are unusable.
+pub fn settings(config: &Path) -> Result<Settings, Trouble> {
+    let settings = Settings::load(config, environment())?;
+    for warning in &settings.warnings {
+        warn!("{warning}");
+    }
+    Ok(settings)
+}
+
+/// Opens the state, and makes it when there is none. Its whole file is checked, as `run` wants it.
+pub async fn state(settings: &Settings) -> Result<Store, Trouble> {
+    open(settings, false).await
+}
+
+async fn open(settings: &Settings, skip_check: bool) -> Result<Store, Trouble> {
+    Ok(Store::open(&settings.state.url, &Open { group: settings.state.group.clone(), skip_check }).await?)
+}
+
+/// Opens the state that there is: a command that reads makes none.
+pub async fn existing_state(settings: &Settings) -> Result<Store, Trouble> {
+    match state_file(settings) {
+        Some(file) if !file.exists() => Err(Trouble::Failed(format!(
+            "there is no state at {}: `firstpass run` or `firstpass import` makes it, or `state.url` names another place",
+            file.display()
+        ))),
+        Some(_) | None => open(settings, true).await,
+    }
+}
+
+/// The file of a SQLite state.
+pub fn state_file(settings: &Settings) -> Option<PathBuf> {
+    let path = settings.state.url.strip_prefix("sqlite:")?;
+    Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// Who acts, for the record: `ada`, `root (sudo by ada)`, `uid 1234`.
+pub fn operator() -> String {
+    let uid = rustix::process::getuid();
+    let name = std::fs::read_to_string("/etc/passwd")
+        .ok()
+        .and_then(|users| name_of(&users, uid.as_raw()))
+        .unwrap_or_else(|| format!("uid {}", uid.as_raw()));
+    let sudo = environment().find(|(key, _)| key == "SUDO_USER").map(|(_, user)| user);
+    match sudo {
+        Some(user) if uid.is_root() && user != name => format!("{name} (sudo by {user})"),
+        Some(_) | None => name,
+    }
+}
+
+fn name_of(users: &str, uid: u32) -> Option<String> {
+    let uid = uid.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_have_names() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(name_of(users, 1000).as_deref(), Some("ada"));
+        assert_eq!(name_of(users, 7), None);
+    }
+}

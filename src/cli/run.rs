@@ -1,0 +1,202 @@
+//! `run`: the service until SIGTERM, and `run --once`: one pass over everything that is due.
+//!
+//! Both are the same worker and hold the same lock on the state; the second ends by itself and
+//! reports. Read on in [`crate::work`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::end::{End, Trouble, chain};
+use super::open;
+use super::out::Out;
+use super::words::utc_text;
+use crate::clock::Clock;
+use crate::config::{Feed, Limits, SecretError, Settings, Tenant};
+use crate::store::{FileRow, Tally};
+use crate::work::tick::{Feeds, tick};
+use crate::work::{Work, service};
+
+/// How it runs.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do what is due now, report, and end: 1 when something needs a person.
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+/// Serves hires.
+pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
+    let settings = Arc::new(open::settings(config)?);
+    usable_tenants(&settings)?;
+    let store = open::state(&settings).await?;
+    let _lock = store.lock()?;
+    let work = Work::new(Arc::clone(&settings), Limits::default(), store, Clock::System)
+        .map_err(|error| Trouble::Settings(chain(&error)))?;
+    let stop = stop_on_signals()?;
+    if args.once {
+        return once(&work, &stop, out).await;
+    }
+    info!(version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
+    service::run(&work, &stop).await.map_err(|error| Trouble::Failed(chain(&error)))?;
+    Ok(End::Done)
+}
+
+/// A tenant whose secret cannot be read stops alone, and is told here once; 78 only when there is no
+/// other.
+fn usable_tenants(settings: &Settings) -> Result<(), Trouble> {
+    let enabled = || settings.tenants.iter().filter(|tenant| tenant.enabled);
+    let unusable: Vec<(&Tenant, SecretError)> =
+        enabled().filter_map(|tenant| Some((tenant, tenant.client_secret_file.read().err()?))).collect();
+    let told = |(tenant, error): &(&Tenant, SecretError)| {
+        format!("tenant {:?} cannot be served: {}", tenant.name, chain(error))
+    };
+    if unusable.len() == enabled().count() {
+        let mut lines: Vec<String> = unusable.iter().map(told).collect();
+        lines.push("no tenant is usable; mend the settings, `firstpass check --offline` shows them all".to_owned());
+        return Err(Trouble::Settings(lines.join("\n")));
+    }
+    for tenant in &unusable {
+        error!("{}; the other tenants are served", told(tenant));
+    }
+    Ok(())
+}
+
+/// SIGTERM (systemd) and SIGINT (Ctrl-C) ask for an orderly end.
+fn stop_on_signals() -> Result<CancellationToken, Trouble> {
+    let failed = |error| Trouble::Failed(format!("signals cannot be waited for: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        asked.cancel();
+    });
+    Ok(stop)
+}
+
+/// What `run --once --json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Read in this run, and held ones that still wait for an answer.
+    files: Vec<FileRow>,
+    delivered: i64,
+    attention: i64,
+    pending: i64,
+    next_due_utc: Option<String>,
+    /// Rows rejected in this run.
+    rejected: i64,
+    /// Feeds that could not be read, and what stops a tenant, the mail or everything.
+    stopped: Vec<String>,
+}
+
+/// Ticks at most; each makes up to some hundred attempts.
+const MOST_ROUNDS: usize = 500;
+/// What is due within so long is waited for.
+const SOON: TimeDelta = TimeDelta::seconds(2);
+/// No busy loop while something is due.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Files in one report.
+const MOST_FILES: i64 = 1000;
+
+async fn once(work: &Work, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
+    let began = work.clock.now();
+    let feed_errors = tokio::select! {
+        passed = rounds(work) => passed?,
+        () = stop.cancelled() => vec!["stopped by a signal before everything was done".to_owned()],
+    };
+    work.stop().await?;
+    let report = report(work, began, feed_errors).await?;
+    if out.is_json() {
+        out.document(&report)?;
+    } else {
+        out.lines(text(&report))?;
+    }
+    let held = report.files.iter().any(|file| file.state == HELD);
+    let calm = report.attention == 0 && report.rejected == 0 && report.stopped.is_empty() && !held;
+    Ok(if calm { End::Done } else { End::NeedsAPerson })
+}
+
+/// Files that do not stand still yet are waited for once; then until nothing is due.
+async fn rounds(work: &Work) -> Result<Vec<String>, Trouble> {
+    let mut report = tick(work, Feeds::Read).await?;
+    if let Some(settle) = waiting_files(&work.settings) {
+        tokio::time::sleep(settle + PAUSE).await;
+        report = tick(work, Feeds::Read).await?;
+    }
+    let feed_errors = std::mem::take(&mut report.feed_errors);
+    for _ in 0..MOST_ROUNDS {
+        if report.next_due.is_none_or(|at| at > work.clock.now() + SOON) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        report = tick(work, Feeds::Leave).await?;
+    }
+    Ok(feed_errors)
+}
+
+/// The longest `settle` of the feeds in whose folder a file still lies.
+fn waiting_files(settings: &Settings) -> Option<Duration> {
+    let waits = |feed: &&Feed| {
+        let files = std::fs::read_dir(&feed.folder).into_iter().flatten().flatten();
+        files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file())).any(|file| {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            !name.starts_with('.') && ![".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end))
+        })
+    };
+    settings.feeds.iter().filter(|feed| !feed.settle.is_zero()).filter(waits).map(|feed| feed.settle).max()
+}
+
+/// `state` of a file that waits for `feed accept` or `feed refuse`.
+const HELD: &str = "held";
+
+async fn report(work: &Work, began: DateTime<Utc>, mut stopped: Vec<String>) -> Result<Report, Trouble> {
+    let now = work.clock.now();
+    let since = utc_text(began);
+    let mut files = work.store.files(None, MOST_FILES).await?;
+    let rejected = files.iter().filter(|file| file.read_utc >= since).map(|file| file.rejected).sum();
+    files.retain(|file| file.read_utc >= since || file.state == HELD);
+    files.reverse();
+    let gates = work.store.gates().await?;
+    stopped.extend(gates.iter().filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?))));
+    let tally = work.store.tally(began).await?;
+    let next_due_utc = work.store.next_look(now).await?.map(utc_text);
+    let Tally { delivered, attention, pending } = tally;
+    Ok(Report { files, delivered, attention, pending, next_due_utc, rejected, stopped })
+}
+
+fn text(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for file in &report.files {
+        let ask = if file.state == HELD { "; `firstpass feed accept` or `feed refuse` decides" } else { "" };
+        lines.push(format!(
+            "file {} of feed {}: {}, {} rows: {} added, {} changed, {} withdrawn, {} unchanged, {} past, {} rejected{ask}",
+            file.file, file.feed, file.state, file.rows, file.added, file.changed, file.withdrawn, file.unchanged,
+            file.past, file.rejected
+        ));
+    }
+    lines.extend(report.stopped.iter().map(|what| format!("stopped: {what}")));
+    lines.push(format!(
+        "{} delivered, {} need a person, {} pending",
+        report.delivered, report.attention, report.pending
+    ));
+    if report.attention > 0 {
+        lines.push("`firstpass hire list --state attention` says who, why, and what to do".to_owned());
+    }
+    lines.push(match &report.next_due_utc {
+        Some(at) => format!("next due {at}"),
+        None => "nothing is due later".to_owned(),
+    });
+    lines
+}

@@ -1,0 +1,108 @@
+//! What will happen to a hire, in one sentence; `plan` and `hire show` say the same.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::rules::calendar::{Zone, local_text};
+use crate::rules::hire::{FeedStatus, OperatorStatus, State};
+use crate::store::HireRow;
+
+/// An instant as the views write it: `2027-03-01T08:00:00Z`.
+pub fn utc_text(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// An instant where the hire is, or in UTC while the zone is unknown.
+pub fn at_hire(hire: &HireRow, at: DateTime<Utc>) -> String {
+    match Zone::parse(&hire.zone) {
+        Ok(zone) => local_text(at, &zone),
+        Err(_) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
+    }
+}
+
+/// The start as HR means it: `2027-03-01 09:00 Europe/Berlin`.
+pub fn start_local(hire: &HireRow) -> String {
+    let zone = if hire.zone.is_empty() { "(zone unknown)" } else { &hire.zone };
+    format!("{} {} {zone}", hire.start_date, hire.start_time.format("%H:%M"))
+}
+
+/// The send time where the hire is; empty while it has no instant.
+pub fn send_local(hire: &HireRow) -> String {
+    hire.send_at.map(|at| at_hire(hire, at)).unwrap_or_default()
+}
+
+/// Today's civil date where the hire is.
+pub fn today_of(hire: &HireRow, now: DateTime<Utc>) -> NaiveDate {
+    at_hire(hire, now).get(..10).and_then(|day| day.parse().ok()).unwrap_or_else(|| now.date_naive())
+}
+
+/// `contoso/E1001`.
+pub fn key(hire: &HireRow) -> String {
+    format!("{}/{}", hire.tenant, hire.employee_id)
+}
+
+/// What will happen, and when.
+pub fn next_sentence(hire: &HireRow, now: DateTime<Utc>) -> String {
+    if let Some(wanted) = wanted_otherwise(hire) {
+        return wanted.to_owned();
+    }
+    match hire.state {
+        State::Pending => pending(hire, now),
+        State::Issuing | State::Sending => "a worker has it in hand right now".to_owned(),
+        State::Delivered => match hire.channel.as_str() {
+            "" => "the letter was taken by the mail server; nothing more to do".to_owned(),
+            channel => format!("the letter to {channel} was taken by the mail server; nothing more to do"),
+        },
+        State::Attention => attention(hire, now),
+        State::Held => "nothing is sent until `firstpass hire release`".to_owned(),
+        State::Cancelled => "no pass; a live one is deleted and its recipient told".to_owned(),
+    }
+}
+
+/// Feed or operator want something that the state does not show yet.
+fn wanted_otherwise(hire: &HireRow) -> Option<&'static str> {
+    let cancelled = hire.operator_status == OperatorStatus::Cancelled || hire.feed_status == FeedStatus::Withdrawn;
+    let held = hire.operator_status == OperatorStatus::Held;
+    match hire.state {
+        State::Cancelled => None,
+        _ if cancelled => Some("cancelled: the service deletes what is out and tells its recipient"),
+        State::Held | State::Delivered => None,
+        State::Pending | State::Issuing | State::Sending | State::Attention => {
+            held.then_some("held: nothing is sent until `firstpass hire release`")
+        }
+    }
+}
+
+fn pending(hire: &HireRow, now: DateTime<Utc>) -> String {
+    let whom = match hire.channel.as_str() {
+        "" => "the manager whom the directory names",
+        channel => channel,
+    };
+    let forecast = forecast(hire);
+    match hire.send_at {
+        Some(send) if now < send => {
+            format!("a pass is made and mailed to {whom} at {}{forecast}", at_hire(hire, send))
+        }
+        Some(_) => format!("due now: a pass is made and mailed to {whom}{forecast}"),
+        None => format!("nothing can be sent before the start has an instant{forecast}"),
+    }
+}
+
+fn forecast(hire: &HireRow) -> String {
+    match (hire.reason, hire.what_to_do.as_str()) {
+        (None, _) => String::new(),
+        (Some(reason), "") => format!(", unless {reason} stands until then"),
+        (Some(reason), what_to_do) => format!(", unless {reason} stands until then: {what_to_do}"),
+    }
+}
+
+fn attention(hire: &HireRow, now: DateTime<Utc>) -> String {
+    let what_to_do = match hire.what_to_do.as_str() {
+        "" => "a person must look",
+        text => text,
+    };
+    match hire.look_at {
+        Some(at) if at > now => format!("{what_to_do} (looked at again {})", at_hire(hire, at)),
+        Some(_) => format!("{what_to_do} (looked at again now)"),
+        None => what_to_do.to_owned(),
+    }
+}
