@@ -64,11 +64,16 @@ impl Contract {
     }
 
     fn check(&self, seen: &Seen) -> Vec<String> {
-        let Some(operation) = self.operation(seen) else { return Vec::new() };
-        let mut wrong = self.check_request(seen, operation);
-        if !seen.faulted && seen.status != 0 {
-            wrong.extend(self.check_answer(seen, operation));
-        }
+        let own = !seen.faulted && seen.status != 0;
+        let wrong = match self.operation(seen) {
+            Some(operation) => {
+                let mut wrong = self.check_request(seen, operation);
+                wrong.extend(own.then(|| self.check_answer(seen, operation)).into_iter().flatten());
+                wrong
+            }
+            None if own => self.check_by_type(seen),
+            None => Vec::new(),
+        };
         wrong.iter().map(|what| format!("{} {} ({}): {what}", seen.method, seen.path, seen.status)).collect()
     }
 
@@ -136,6 +141,23 @@ impl Contract {
                 self.against(schema, answer).into_iter().map(|what| format!("answer: {what}")).collect()
             }
         }
+    }
+
+    /// Paths that the document leaves out: their entries are of types that it has.
+    fn check_by_type(&self, seen: &Seen) -> Vec<String> {
+        let (Some(answer), true) = (&seen.answer, seen.path.starts_with("/v1.0/")) else { return Vec::new() };
+        let of = |name: &str| json!({ "$ref": format!("#/components/schemas/microsoft.graph.{name}") });
+        if seen.status >= 400 {
+            return self.against(&of("ODataErrors.ODataError"), answer);
+        }
+        let schema = match seen.kind {
+            Kind::User => of("user"),
+            Kind::Methods => of("authenticationMethod"),
+            Kind::Groups if seen.method == "GET" => of("directoryObject"),
+            _ => return Vec::new(),
+        };
+        let entries = answer["value"].as_array().cloned().unwrap_or_else(|| vec![answer.clone()]);
+        entries.iter().flat_map(|entry| self.against(&schema, entry)).collect()
     }
 
     fn operation(&self, seen: &Seen) -> Option<&Value> {
