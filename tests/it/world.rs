@@ -519,3 +519,12 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
     }
     files
 }
+
+impl World {
+    /// An operator acts.
+    pub async fn operate(&self, key: &str, act: firstpass::store::Operate) {
+        let key = key.parse().unwrap_or_else(|_| panic!("{key} is no key"));
+        let now = self.clock.now();
+        self.work().store.operate(now, &key, &act, "because of the story", "tester", false).await.unwrap();
+    }
+}

@@ -1,0 +1,240 @@
+//! Mail, tenant, clock and state out of order (F16–F21, F51, F56–F60, F97): nothing is issued that
+//! cannot be mailed, nothing is lost, and it goes on by itself.
+
+use chrono::TimeDelta;
+use firstpass::sandbox::mailbox::{self, MailFault, Recipients, Verb};
+use firstpass::sandbox::tenant::Kind;
+use firstpass::work::tick::{Feeds, tick};
+
+use crate::world::World;
+
+const ADA: &str = "ada.lovelace@contoso.example";
+const NOON: &str = "2027-03-01T12:00:00Z";
+
+async fn monday() -> World {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    world
+}
+
+fn reply(verb: Verb, code: u16, text: &str) -> MailFault {
+    MailFault { verb, nth: 1, when: mailbox::When::Before, effect: mailbox::Effect::Reply(code, text.to_owned()) }
+}
+
+#[tokio::test]
+async fn f56_a_mail_server_that_is_down_stops_the_morning_before_anything_is_made() {
+    let mut world = monday().await;
+    world.mail.stop();
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), Some("mail-stopped".to_owned())));
+    world.mail.resume().unwrap();
+    world.until("2027-03-01T06:40:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f57_a_refused_login_stops_mail_and_burns_nobody() {
+    let mut world = monday().await;
+    world.mail.edit(|options| options.users.clear());
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), Some("mail-stopped".to_owned())));
+    let password = crate::world::MAIL_PASSWORD.to_owned();
+    world.mail.edit(|options| options.users.push(("firstpass@contoso.example".to_owned(), password)));
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f51_a_server_without_starttls_gets_nothing() {
+    let mut world = monday().await;
+    world.mail.edit(|options| options.strip_starttls = true);
+    world.until("2027-03-01T06:30:00Z").await;
+    assert!(world.letters().is_empty());
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f57_a_recipient_refused_for_good_is_told_before_anything_is_made() {
+    let mut world = monday().await;
+    world.mail.edit(|options| options.recipients = Recipients::Except(vec!["mia.manager@contoso.example".to_owned()]));
+    world.until("2027-03-01T07:00:00Z").await;
+    assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("mail-rejected".to_owned())));
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f57_a_letter_refused_for_good_costs_the_pass() {
+    let mut world = monday().await;
+    world.mail.fault(reply(Verb::Dot, 554, "5.7.1 not this one"));
+    world.until("2027-03-01T07:00:00Z").await;
+    assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("mail-rejected".to_owned())));
+    assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+    assert_eq!(world.tenant.count(Kind::PassCreate), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f56_a_letter_deferred_waits_in_hand_with_the_same_pass() {
+    let mut world = monday().await;
+    world.mail.fault(reply(Verb::Dot, 451, "4.7.1 greylisted"));
+    world.until("2027-03-01T06:08:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    assert_eq!(world.tenant.count(Kind::PassCreate), 1, "the same pass, the same letter");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f59_a_connection_lost_after_the_dot_repeats_the_same_message() {
+    let mut world = monday().await;
+    world.mail.fault(MailFault { verb: Verb::Dot, nth: 1, when: mailbox::When::After, effect: mailbox::Effect::Drop });
+    world.until("2027-03-01T06:30:00Z").await;
+    let ids: Vec<_> = world.letters().iter().map(|letter| letter.header("Message-ID")).collect();
+    assert_eq!(ids.len(), 2, "{}", world.story().await);
+    assert_eq!(ids[0], ids[1], "the same message");
+    assert_eq!(world.tenant.count(Kind::PassCreate), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f60_a_letter_deferred_for_ten_minutes_gives_its_pass_up() {
+    let mut world = monday().await;
+    world.until("2027-03-01T05:59:59Z").await;
+    for nth in 1..=200 {
+        world.mail.fault(MailFault {
+            verb: Verb::Dot,
+            nth,
+            when: mailbox::When::Before,
+            effect: mailbox::Effect::Reply(451, "4.3.0 later".to_owned()),
+        });
+    }
+    world.until("2027-03-01T06:20:00Z").await;
+    let given_up = world.passes(ADA).iter().filter(|pass| pass.deleted_at.is_some()).count();
+    assert!(given_up >= 1, "{}", world.story().await);
+    world.mail.clear_faults();
+    world.until(NOON).await;
+    assert_eq!(world.live_passes(ADA).len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn sigterm_takes_back_what_is_in_hand() {
+    let mut world = monday().await;
+    for nth in 1..=20 {
+        world.mail.fault(MailFault {
+            verb: Verb::Dot,
+            nth,
+            when: mailbox::When::Before,
+            effect: mailbox::Effect::Reply(451, "4.3.0 later".to_owned()),
+        });
+    }
+    world.until("2027-03-01T06:00:05Z").await;
+    assert_eq!(world.live_passes(ADA).len(), 1);
+    world.work().stop().await.unwrap();
+    assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+    world.mail.clear_faults();
+    world.restart().await;
+    world.until(NOON).await;
+    assert_eq!(world.live_passes(ADA).len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f97_a_tenant_that_is_down_keeps_its_hires_pending() {
+    let mut world = monday().await;
+    world.tenant.stop();
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), Some("tenant-stopped".to_owned())), "{}", world.story().await);
+    assert_eq!(world.hire("E1").await.tries, 0, "burns no tries");
+    world.tenant.resume().unwrap();
+    world.until("2027-03-01T06:40:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f97_a_refused_credential_stops_the_tenant_across_restarts() {
+    let mut world = monday().await;
+    world.tenant.edit(|directory| directory.client_secret = "rotated".to_owned());
+    world.tenant.revoke_tokens();
+    world.until("2027-03-01T06:01:00Z").await;
+    assert_eq!(world.state("E1").await.1.as_deref(), Some("tenant-stopped"), "{}", world.story().await);
+    let before = world.tenant.requests();
+    world.restart().await;
+    world.tick().await;
+    assert_eq!(world.tenant.requests(), before, "a restart does not forget");
+    world.tenant.edit(|directory| directory.client_secret = crate::world::CLIENT_SECRET.to_owned());
+    world.until("2027-03-01T07:00:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_missing_permission_stops_the_tenant_and_burns_no_tries() {
+    let mut world = monday().await;
+    world.tenant.edit(|directory| directory.permissions.retain(|permission| permission != "UserAuthMethod-TAP.ReadWrite.All"));
+    world.tenant.revoke_tokens();
+    world.until("2027-03-01T06:30:00Z").await;
+    let hire = world.hire("E1").await;
+    assert_eq!(hire.reason.as_deref(), Some("tenant-stopped"), "{}", world.story().await);
+    assert!(hire.what_to_do.contains("UserAuthMethod-TAP.ReadWrite.All"), "{}", hire.what_to_do);
+    assert_eq!(hire.tries, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f20_f21_a_clock_that_is_off_issues_nothing() {
+    for skew in [TimeDelta::minutes(5), TimeDelta::minutes(-5)] {
+        let mut world = monday().await;
+        world.tenant.edit(|directory| directory.skew = skew);
+        world.until("2027-03-01T06:30:00Z").await;
+        assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+        assert_eq!(world.state("E1").await.1.as_deref(), Some("clock"));
+        world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+        world.until("2027-03-01T06:40:00Z").await;
+        assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn f18_a_state_that_cannot_be_written_issues_nothing() {
+    let mut world = monday().await;
+    let path = world.dir.path().join("state.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut other = sqlx::SqlitePool::connect_with(options).await.unwrap().acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *other).await.unwrap();
+    world.set("2027-03-01T06:00:00Z");
+    assert!(tick(world.work(), Feeds::Leave).await.is_err());
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0);
+    sqlx::query("ROLLBACK").execute(&mut *other).await.unwrap();
+    drop(other);
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f60_the_mail_pace_holds() {
+    let mut world = World::with("[mail] += per_minute = 3").await;
+    let mut file = "employee_id,user,start_date,zone\n".to_owned();
+    for n in 0..10 {
+        let upn = format!("hire{n}@contoso.example");
+        world.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
+        file.push_str(&format!("H{n},{upn},2027-03-01,Europe/Berlin\n"));
+    }
+    world.drop_file("hires.csv", &file);
+    world.until("2027-03-01T06:10:00Z").await;
+    let letters = world.code_letters();
+    assert_eq!(letters.len(), 10, "{}", world.story().await);
+    for window in letters.windows(4) {
+        assert!(window[3].at - window[0].at >= TimeDelta::seconds(59), "four letters within a minute");
+    }
+    world.finish().await;
+}

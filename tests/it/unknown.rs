@@ -1,0 +1,129 @@
+//! Unknown outcomes (F99, F101): the answer to a POST or DELETE is lost, garbled, late or a lie, and
+//! the directory's list may lag for minutes. A POST is never repeated before the directory was
+//! looked at; in the end one pass is live, and it is the one in the last letter.
+
+use std::time::Duration;
+
+use firstpass::config::Limits;
+use firstpass::sandbox::tenant::{Echo, Effect, Fault, Kind, When};
+
+use crate::world::{ADA as ADA_FILE, World, short_limits};
+
+const ADA: &str = "ada.lovelace@contoso.example";
+
+/// Every way in which an answer can be no answer.
+fn unclear() -> Vec<(&'static str, Effect)> {
+    vec![
+        ("reset after send", Effect::Reset),
+        ("500", Effect::graph_error(500, "internalServerError", "oops")),
+        ("502", Effect::graph_error(502, "badGateway", "oops")),
+        ("503", Effect::unavailable(Some("20"))),
+        ("504", Effect::graph_error(504, "gatewayTimeout", "oops")),
+        ("HTML", Effect::Html),
+        ("empty", Effect::EmptyBody),
+        ("cut JSON", Effect::CutJson),
+        ("later than the timeout", Effect::Delay(Duration::from_millis(900))),
+    ]
+}
+
+fn hasty() -> Limits {
+    Limits { graph_request: Duration::from_millis(400), ..short_limits() }
+}
+
+async fn monday(lag: Duration) -> World {
+    let mut world = World::with_limits("", hasty()).await;
+    world.tenant.edit(|directory| directory.list_lag = lag);
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    world
+}
+
+async fn ends_well(mut world: World, what: &str) {
+    world.until("2027-03-01T12:00:00Z").await;
+    let story = world.story().await;
+    let live = world.live_passes(ADA);
+    assert_eq!(live.len(), 1, "{what}\n{story}");
+    assert_eq!(world.code_letters().last().unwrap().code().unwrap(), live[0].code, "{what}\n{story}");
+    assert_eq!(world.code_letters().len(), 1, "{what}: nobody got a code that is void\n{story}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f99_the_answer_to_a_post_is_lost() {
+    for (what, effect) in unclear() {
+        for when in [When::Before, When::After] {
+            for lag in [Duration::ZERO, Duration::from_secs(5 * 60)] {
+                let world = monday(lag).await;
+                world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when, effect: effect.clone() });
+                ends_well(world, &format!("POST: {what} {when:?}, the list lags {lag:?}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn f99_the_answer_to_a_delete_is_lost() {
+    for (what, effect) in unclear() {
+        for when in [When::Before, When::After] {
+            for lag in [Duration::ZERO, Duration::from_secs(5 * 60)] {
+                let world = monday(lag).await;
+                world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
+                world.tenant.fault(Fault { kind: Kind::PassDelete, nth: 1, when, effect: effect.clone() });
+                ends_well(world, &format!("DELETE: {what} {when:?}, the list lags {lag:?}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn f100_a_pass_that_is_not_what_was_asked_for_is_deleted_and_not_mailed() {
+    let bent = [
+        ("longer life", Effect::Echo(Echo { lifetime_min: Some(481), ..Echo::default() })),
+        ("several uses", Effect::Echo(Echo { one_time: Some(false), ..Echo::default() })),
+        ("another start", Effect::Echo(Echo { start_shift: Some(chrono::TimeDelta::minutes(5)), ..Echo::default() })),
+        ("no code", Effect::NoCode),
+        ("a null code", Effect::NullCode),
+    ];
+    for (what, effect) in bent {
+        let mut world = monday(Duration::ZERO).await;
+        world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect });
+        world.until("2027-03-01T07:00:00Z").await;
+        let story = world.story().await;
+        assert!(world.letters().is_empty(), "{what}\n{story}");
+        assert!(world.live_passes(ADA).is_empty(), "{what}\n{story}");
+        assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("graph-unexpected".to_owned())), "{what}\n{story}");
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn f100_a_shorter_life_and_a_start_within_a_minute_are_taken() {
+    let bent = [
+        Echo { lifetime_min: Some(240), ..Echo::default() },
+        Echo { start_shift: Some(chrono::TimeDelta::seconds(20)), ..Echo::default() },
+    ];
+    for echo in bent {
+        let world = monday(Duration::ZERO).await;
+        world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Echo(echo) });
+        let mut world = world;
+        world.until("2027-03-01T07:00:00Z").await;
+        assert_eq!(world.code_letters().len(), 1, "{echo:?}\n{}", world.story().await);
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn f104_a_pass_whose_delete_fails_for_an_hour_goes_in_the_end() {
+    let mut world = monday(Duration::ZERO).await;
+    world.until("2027-03-01T06:10:00Z").await;
+    world.tenant.fault_each(Some(Kind::PassDelete), When::Before, Effect::graph_error(500, "x", "y"));
+    world.drop_file("moved.csv", &ADA_FILE.replace("2027-03-01", "2027-03-02"));
+    world.until("2027-03-01T07:00:00Z").await;
+    assert_eq!(world.live_passes(ADA).len(), 1, "it cannot be deleted yet");
+    world.tenant.heal();
+    world.until("2027-03-01T07:40:00Z").await;
+    assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+    world.until("2027-03-02T12:00:00Z").await;
+    assert_eq!(world.code_letters().len(), 2, "{}", world.story().await);
+    world.finish().await;
+}
