@@ -16,6 +16,11 @@ use crate::rules::hire::Outcome;
 const NOT_MADE: Sql = sql!(
     "UPDATE pass SET state = 'over', cause = $3, look_at = NULL WHERE id = $1 AND hire_id = $2 AND state = 'intended'"
 );
+/// A POST that did not reach Graph's judgement is no try.
+const NO_TRY: Sql = sql!("UPDATE hire SET tries = tries - 1 WHERE id = $1 AND tries > 0");
+/// Whose pass goes is no longer delivered, not even between this commit and the end of the claim.
+const HIRE_REPLANNED: Sql =
+    sql!("UPDATE hire SET state = 'pending' WHERE id = $1 AND state IN ('delivered', 'sending', 'issuing')");
 /// Not while another pass of this hire is unsettled: one at a time.
 const CONDEMN: Sql = sql!(
     "UPDATE pass SET state = 'condemned', graph_id = coalesce($3, graph_id),
@@ -37,10 +42,11 @@ const OVER: Sql = sql!(
 const LOOKED: Sql = sql!("UPDATE pass SET looks = $3, look_at = $4 WHERE id = $1 AND hire_id = $2");
 const TOLD_VOID: Sql = sql!("UPDATE pass SET owes = 0, told_at = $3 WHERE id = $1 AND hire_id = $2 AND owes = 1");
 
-/// One counted step of one pass row, with its event (none when `what` is empty).
+/// One counted step of one pass row, with its event (none when `what` is empty), and what it means
+/// for the hire.
 macro_rules! step {
     ($store:expr, $claimed:expr, $now:expr, lease: $outlives:expr, |$tx:ident, $text:ident| $update:expr,
-     what: $what:expr, why: $why:expr) => {
+     $(hire: $hire:expr,)? what: $what:expr, why: $why:expr) => {
         in_transaction!($store, |$tx, $text| {
             let revision: Option<i64> = sqlx::query_scalar($text(OURS))
                 .bind($claimed.hire.id)
@@ -51,6 +57,9 @@ macro_rules! step {
             if revision.is_none() || $update.execute(&mut *$tx).await?.rows_affected() != 1 {
                 return Ok(false);
             }
+            $(if let Some(hire) = $hire {
+                sqlx::query($text(hire)).bind($claimed.hire.id).execute(&mut *$tx).await?;
+            })?
             if !$what.is_empty() {
                 sqlx::query($text(EVENT))
                     .bind(ms($now))
@@ -67,21 +76,24 @@ macro_rules! step {
 }
 
 impl Store {
-    /// `intended → over`: certainly not done, or counted as not made. `why` in ids only.
+    /// `intended → over`: certainly not done, or counted as not made. `counts`: it was a try. `why`
+    /// in ids only.
     pub async fn not_made(
         &self,
         claimed: &Claimed,
         now: DateTime<Utc>,
         pass_id: i64,
+        counts: bool,
         why: &str,
     ) -> Result<bool, StoreError> {
         Ok(step!(self, claimed, now, lease: ms(now),
             |tx, text| sqlx::query(text(NOT_MADE)).bind(pass_id).bind(claimed.hire.id).bind(why),
+            hire: (!counts).then_some(NO_TRY),
             what: "not-made", why: format!("pass row {pass_id}: {why}")))
     }
 
     /// `intended | issued | mailing | mailed → condemned`: it must be deleted in the directory.
-    /// `owes`: its recipient may hold the letter and must be told.
+    /// `owes`: its recipient may hold the letter and must be told. A delivered hire is pending again.
     pub async fn condemn(
         &self,
         claimed: &Claimed,
@@ -98,6 +110,7 @@ impl Store {
                 .bind(graph_id)
                 .bind(i64::from(owes))
                 .bind(cause),
+            hire: Some(HIRE_REPLANNED),
             what: "condemned", why: format!("pass row {pass_id} must go: {cause}")))
     }
 

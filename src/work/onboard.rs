@@ -166,7 +166,7 @@ async fn not_issued(
     };
     let setback = attempt.setback("UserAuthMethod-TAP.ReadWrite.All", failure).await?;
     let stopped = matches!(setback, Setback::Waits(..));
-    store.not_made(&attempt.claimed, now, intended.pass_id(), &why).await?;
+    store.not_made(&attempt.claimed, now, intended.pass_id(), counts && !stopped, &why).await?;
     Ok(match setback {
         Setback::Waits(until, reason, why) => Stop::Rest(attempt.wait(reason, &why, until)),
         Setback::ThisHire(why) => Stop::Rest(next::after_refusal(

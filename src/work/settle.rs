@@ -130,7 +130,7 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
     match unsettled::not_found(pass.made_at, looks, now) {
         NotFound::NotMade => {
             let why = "no pass of this intent was in the directory at two looks";
-            store.not_made(&attempt.claimed, now, pass.id, why).await?;
+            store.not_made(&attempt.claimed, now, pass.id, true, why).await?;
             Ok(Left::Nothing)
         }
         NotFound::LookAgain(at) => {
