@@ -1,8 +1,8 @@
-//! What stops a tenant or the mail, and the sign of life: a restart forgets neither.
+//! What stops a tenant, the mail or everything, and the sign of life: a restart forgets neither.
 //!
-//! A gate is a name (`tenant/contoso`, `mail`) with an instant before which nothing is tried and,
+//! A gate is a name (`tenant/contoso`, `mail`, `clock`) with an instant before which nothing is tried and,
 //! when it is more than patience, the sentence that says why. Claims leave the hires of a held
-//! tenant alone; `mail` is asked by the tick.
+//! tenant alone; the other gates are asked by the tick.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -14,10 +14,10 @@ use crate::rules::hire::Reason;
 /// How often the sign of life is written.
 const BEAT: TimeDelta = TimeDelta::minutes(1);
 
-/// A tenant (`tenant/contoso`) or the mail (`mail`) that waits or is stopped.
+/// A tenant (`tenant/contoso`), the mail (`mail`) or everything (`clock`) that waits or is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// `tenant/NAME` or `mail`.
+    /// `tenant/NAME`, `mail`, `clock`.
     pub name: String,
     /// Nothing is tried before this.
     pub not_before: Option<DateTime<Utc>>,
@@ -110,7 +110,7 @@ impl Store {
                 sqlx::query(text(GATE_EVENT))
                     .bind(ms(now))
                     .bind(tenant_of(name))
-                    .bind(if tenant_of(name).is_empty() { "mail-stopped" } else { "tenant-stopped" })
+                    .bind(format!("{}-stopped", kind_of(name)))
                     .bind(why)
                     .execute(&mut *tx)
                     .await?;
@@ -134,7 +134,7 @@ impl Store {
                 sqlx::query(text(GATE_EVENT))
                     .bind(ms(now))
                     .bind(tenant_of(name))
-                    .bind(if tenant_of(name).is_empty() { "mail-resumed" } else { "tenant-resumed" })
+                    .bind(format!("{}-resumed", kind_of(name)))
                     .bind("in reach again")
                     .execute(&mut *tx)
                     .await?;
@@ -145,13 +145,16 @@ impl Store {
     }
 
     /// Gives the pending hires that are due to be sent this reason (those of `tenant/NAME`; all for
-    /// `mail`), each with one event; how many were not so already.
+    /// any other gate), each with one event; how many were not so already.
     pub async fn mark_waiting(&self, now: DateTime<Utc>, gate: &str, reason: Reason) -> Result<u64, StoreError> {
-        let what_to_do = match tenant_of(gate) {
-            "" => "firstpass cannot send mail now; `firstpass check` says why. It goes on by itself".to_owned(),
-            tenant => format!(
+        let what_to_do = match (kind_of(gate), tenant_of(gate)) {
+            ("tenant", tenant) => format!(
                 "firstpass cannot work with the tenant {tenant} now; `firstpass check` says why. It goes on by itself"
             ),
+            ("clock", _) => {
+                "the clock of this machine is wrong; `firstpass check` says how far. It goes on by itself".to_owned()
+            }
+            (_, _) => "firstpass cannot send mail now; `firstpass check` says why. It goes on by itself".to_owned(),
         };
         let marked = in_transaction!(self, |tx, text| {
             sqlx::query(text(WAITING_EVENTS))
@@ -189,7 +192,12 @@ impl Store {
     }
 }
 
-/// `contoso` of `tenant/contoso`; empty for the mail.
+/// `tenant` of `tenant/contoso`; `mail` and `clock` are their own.
+fn kind_of(gate: &str) -> &str {
+    gate.split('/').next().unwrap_or_default()
+}
+
+/// `contoso` of `tenant/contoso`; empty for the others.
 fn tenant_of(gate: &str) -> &str {
     gate.strip_prefix("tenant/").unwrap_or_default()
 }

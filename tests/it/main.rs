@@ -7,6 +7,8 @@ mod model_tenant;
 mod calendar;
 mod contract;
 mod model_contract;
+mod pg;
+mod store;
 mod model_faults;
 mod scene;
 mod settings;
