@@ -180,7 +180,8 @@ impl Tenant {
         let filter = format!("principalId eq '{id}'");
         let url = self.url(["roleManagement", "directory", "roleAssignments"], &[("$filter", &filter)]);
         let direct: Vec<AssignmentBody> = self.list(Call::new("roles", url)).await?;
-        let url = self.url(["users", &id, "transitiveMemberOf", "microsoft.graph.directoryRole"], &[("$count", "true")]);
+        let url =
+            self.url(["users", &id, "transitiveMemberOf", "microsoft.graph.directoryRole"], &[("$count", "true")]);
         let held: Vec<RoleBody> = self.list(Call { what: "roles", url, eventual: true }).await?;
         let name = |role: RoleBody| {
             role.display_name.or(role.role_template_id).unwrap_or_else(|| "a role without a name".to_owned())

@@ -97,7 +97,8 @@ pub(super) async fn exchange(
     seen: impl FnOnce(TimeDelta),
 ) -> Result<Answer, Broken> {
     let id = Uuid::new_v4();
-    let request = request.header("client-request-id", id.to_string()).build().map_err(|why| Broken::NotSent(words(why)))?;
+    let request =
+        request.header("client-request-id", id.to_string()).build().map_err(|why| Broken::NotSent(words(why)))?;
     let method = request.method().clone();
     let begun = std::time::Instant::now();
     let outcome = tokio::time::timeout(bounds.within, whole(client, request, clock, bounds.body, seen)).await;

@@ -22,8 +22,8 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use serde::{Deserialize, Deserializer};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use tokio::sync::OnceCell;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
@@ -135,7 +135,8 @@ impl Tenant {
             path.clear().push("v1.0").extend(segments);
         }
         // `+` is a space in forms, but not everywhere in OData: spaces are sent as `%20`.
-        let value = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+        let value =
+            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
         let pairs: Vec<String> = query.iter().map(|(name, text)| format!("{name}={}", value(text))).collect();
         if !pairs.is_empty() {
             url.set_query(Some(&pairs.join("&")));

@@ -40,12 +40,8 @@ impl Tenant {
     /// # Errors
     /// See [`Failure`]; `Unknown` also when the answer names no limits.
     pub async fn policy(&self) -> Result<Policy, Failure> {
-        let segments = [
-            "policies",
-            "authenticationMethodsPolicy",
-            "authenticationMethodConfigurations",
-            "temporaryAccessPass",
-        ];
+        let segments =
+            ["policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", "temporaryAccessPass"];
         let body: PolicyBody = self.get(&Call::new("policy", self.url(segments, &[]))).await?;
         body.policy().ok_or_else(|| Failure::Unknown {
             why: "the pass policy does not say how long a pass may live".to_owned(),

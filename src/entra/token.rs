@@ -173,10 +173,12 @@ impl HttpClient for Wire {
             }
         }
         let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY };
-        let answer = http::exchange(&self.client, ours, &self.clock, &bounds, |_| {}).await.map_err(|broken| match broken
-        {
-            http::Broken::NotSent(why) | http::Broken::Lost(why) => hidden(Failure::NotSent(format!("no token: {why}"))),
-        })?;
+        let answer =
+            http::exchange(&self.client, ours, &self.clock, &bounds, |_| {}).await.map_err(|broken| match broken {
+                http::Broken::NotSent(why) | http::Broken::Lost(why) => {
+                    hidden(Failure::NotSent(format!("no token: {why}")))
+                }
+            })?;
         if answer.status != 200 {
             return Err(hidden(failure::of_token_answer(&answer)));
         }

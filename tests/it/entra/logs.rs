@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use firstpass::rules::hire::UserRef;
 use firstpass::sandbox::tenant::{Effect, Kind, When};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -47,6 +48,8 @@ async fn everything_is_logged_and_searched() {
         .set_default();
     let mut texts = Vec::new();
     scene.ours.find_user(&scene.upn("kim@contoso.example"), "").await.unwrap();
+    scene.fault(Kind::User, When::Before, Effect::Reset);
+    texts.push(scene.ours.find_user(&UserRef::ByEmployeeId, "Personnel-0042").await.unwrap_err().to_string());
     for effect in [None, Some(Effect::CutJson), Some(Effect::Reset), Some(Effect::unavailable(None))] {
         if let Some(effect) = effect {
             scene.fault(Kind::PassCreate, When::After, effect);
@@ -67,7 +70,14 @@ async fn everything_is_logged_and_searched() {
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned() + &texts.join("\n");
     assert!(logged.contains("pass-create") && logged.contains("client_request_id"), "the log was not caught");
     assert!(logged.contains("starting new connection"), "the log of the libraries was not caught");
-    let mut secrets = vec![secret, "Canary+1".to_owned(), "Bearer ".to_owned(), "eyJ".to_owned(), "kim@contoso".to_owned()];
+    let mut secrets = vec![
+        secret,
+        "Canary+1".to_owned(),
+        "Bearer ".to_owned(),
+        "eyJ".to_owned(),
+        "kim@contoso".to_owned(),
+        "Personnel".to_owned(),
+    ];
     secrets.extend(scene.model.all_passes().into_iter().map(|(_, pass)| pass.code));
     assert!(secrets.len() >= 8);
     for secret in secrets {

@@ -80,8 +80,7 @@ fn scene() -> Scene {
 fn write_secret(dir: &TempDir, secret: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let path = dir.path().join("graph-secret");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
     writeln!(file, "{secret}").unwrap();
 }
 

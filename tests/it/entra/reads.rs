@@ -18,7 +18,9 @@ async fn a_user_is_found_by_upn_object_id_and_employee_id() {
         assert_eq!((account.upn.as_str(), account.display_name.as_str()), ("kim@contoso.example", "Kim Hire"));
         assert_eq!((account.enabled, account.kind), (Some(true), AccountKind::Member));
     }
-    for user in [UserRef::Upn("no@contoso.example".to_owned()), UserRef::ObjectId(Uuid::new_v4()), UserRef::ByEmployeeId] {
+    for user in
+        [UserRef::Upn("no@contoso.example".to_owned()), UserRef::ObjectId(Uuid::new_v4()), UserRef::ByEmployeeId]
+    {
         assert_eq!(scene.ours.find_user(&user, "42").await.unwrap(), Found::None, "{user:?}");
     }
     // One token for all of it.
@@ -29,12 +31,19 @@ async fn a_user_is_found_by_upn_object_id_and_employee_id() {
 #[tokio::test]
 async fn odd_names_are_escaped() {
     let scene = scene();
-    for upn in ["$a'da@contoso.example", "eve_fabrikam.example#EXT#@contoso.example", "o'hara+x@contoso.example", "a%2Fb@contoso.example"] {
+    for upn in [
+        "$a'da@contoso.example",
+        "eve_fabrikam.example#EXT#@contoso.example",
+        "o'hara+x@contoso.example",
+        "a%2Fb@contoso.example",
+    ] {
         let id = scene.model.edit(|directory| directory.add(ModelUser::member(upn, "Odd")));
         assert_eq!(one(scene.ours.find_user(&scene.upn(upn), "").await.unwrap()).object_id, id, "{upn}");
         assert_eq!(scene.ours.named_manager(upn).await.unwrap(), Named::Objects(vec![id]), "{upn}");
     }
-    scene.model.edit(|directory| directory.user("kim@contoso.example").unwrap().employee_id = Some("O'H+1 & #2".to_owned()));
+    scene
+        .model
+        .edit(|directory| directory.user("kim@contoso.example").unwrap().employee_id = Some("O'H+1 & #2".to_owned()));
     let found = scene.ours.find_user(&UserRef::ByEmployeeId, "O'H+1 & #2").await.unwrap();
     assert_eq!(one(found).object_id, scene.hire);
     let nobody = scene.ours.find_user(&UserRef::ByEmployeeId, "' or employeeId ne '").await.unwrap();
@@ -47,7 +56,8 @@ async fn two_of_one_employee_id_are_never_chosen_from() {
     let scene = scene();
     scene.model.edit(|directory| {
         directory.page = Some(1);
-        directory.add(ModelUser { employee_id: Some("0042".to_owned()), ..ModelUser::member("kim2@contoso.example", "Kim") })
+        directory
+            .add(ModelUser { employee_id: Some("0042".to_owned()), ..ModelUser::member("kim2@contoso.example", "Kim") })
     });
     assert_eq!(scene.ours.find_user(&UserRef::ByEmployeeId, "0042").await.unwrap(), Found::Several);
     scene.finish();
@@ -58,7 +68,10 @@ async fn guests_and_disabled_accounts_are_told_apart() {
     let scene = scene();
     scene.model.edit(|directory| {
         directory.add(ModelUser::external_guest("guest@contoso.example", "Guest"));
-        directory.add(ModelUser { user_type: Some("Guest".to_owned()), ..ModelUser::member("inner@contoso.example", "Inner") });
+        directory.add(ModelUser {
+            user_type: Some("Guest".to_owned()),
+            ..ModelUser::member("inner@contoso.example", "Inner")
+        });
         directory.add(ModelUser { user_type: None, enabled: false, ..ModelUser::member("odd@contoso.example", "Odd") });
     });
     for (upn, kind, enabled) in [
@@ -92,7 +105,8 @@ async fn a_manager_is_a_user_a_contact_or_nobody() {
     assert_eq!(scene.ours.manager_of(scene.hire).await.unwrap(), None);
     // Only Graph's own words for "no such object" mean that there is none.
     let code = |code| Effect::graph_error(404, code, "Resource 'manager' does not exist");
-    for effect in [Effect::Status(404, Vec::new(), "<html>not here</html>".to_owned()), code("UnknownError"), code("")] {
+    for effect in [Effect::Status(404, Vec::new(), "<html>not here</html>".to_owned()), code("UnknownError"), code("")]
+    {
         scene.fault(Kind::Manager, When::Before, effect);
         assert_eq!(kind_of(scene.ours.manager_of(scene.hire).await), "refused");
     }
@@ -111,7 +125,8 @@ async fn the_feeds_manager_is_looked_for_by_every_name() {
     assert_eq!(scene.ours.named_manager("no@contoso.example").await.unwrap(), Named::Unknown);
     assert_eq!(scene.ours.named_manager(&Uuid::new_v4().to_string()).await.unwrap(), Named::Unknown);
     let twin = scene.model.edit(|directory| {
-        directory.add(ModelUser { employee_id: Some("M-1".to_owned()), ..ModelUser::member("twin@contoso.example", "Twin") })
+        directory
+            .add(ModelUser { employee_id: Some("M-1".to_owned()), ..ModelUser::member("twin@contoso.example", "Twin") })
     });
     let Named::Objects(both) = scene.ours.named_manager("M-1").await.unwrap() else { panic!() };
     assert!(both.len() == 2 && both.contains(&twin) && both.contains(&scene.manager));
@@ -126,7 +141,9 @@ async fn methods_roles_groups_policy_and_domains_are_read() {
     assert_eq!(ours.roles(scene.hire).await.unwrap(), Vec::<String>::new());
     let (group, other) = scene.model.edit(|directory| {
         let (outer, inner, other) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
-        directory.groups.insert(outer, ModelGroup { roles: vec![GLOBAL_ADMINISTRATOR.to_owned()], ..ModelGroup::default() });
+        directory
+            .groups
+            .insert(outer, ModelGroup { roles: vec![GLOBAL_ADMINISTRATOR.to_owned()], ..ModelGroup::default() });
         directory.groups.insert(inner, ModelGroup { groups: vec![outer], ..ModelGroup::default() });
         let hire = directory.users.get_mut(&scene.hire).unwrap();
         hire.groups = vec![inner];
@@ -140,7 +157,9 @@ async fn methods_roles_groups_policy_and_domains_are_read() {
     let methods: Vec<String> = ours.methods(scene.hire).await.unwrap().into_iter().map(|method| method.0).collect();
     assert_eq!(methods, ["passwordAuthenticationMethod", "phoneAuthenticationMethod", "fido2AuthenticationMethod"]);
     assert_eq!(ours.roles(scene.hire).await.unwrap(), ["Global Administrator"]);
-    scene.model.edit(|directory| directory.users.get_mut(&scene.manager).unwrap().roles = vec![GLOBAL_ADMINISTRATOR.to_owned()]);
+    scene.model.edit(|directory| {
+        directory.users.get_mut(&scene.manager).unwrap().roles = vec![GLOBAL_ADMINISTRATOR.to_owned()];
+    });
     assert_eq!(ours.roles(scene.manager).await.unwrap(), ["Global Administrator", GLOBAL_ADMINISTRATOR]);
 
     assert_eq!(ours.groups_of(scene.hire, &[other, group]).await.unwrap(), [group]);

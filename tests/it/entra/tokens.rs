@@ -14,7 +14,11 @@ async fn f97_a_token_that_is_refused_is_renewed_once() {
     scene.model.revoke_tokens();
     scene.ours.policy().await.unwrap();
     assert_eq!((scene.model.count(Kind::Token), scene.model.count(Kind::Policy)), (2, 3));
-    scene.model.fault_each(Some(Kind::Policy), When::Before, Effect::graph_error(401, "InvalidAuthenticationToken", "no"));
+    scene.model.fault_each(
+        Some(Kind::Policy),
+        When::Before,
+        Effect::graph_error(401, "InvalidAuthenticationToken", "no"),
+    );
     let Err(Failure::Unauthorized(said)) = scene.ours.policy().await else { panic!() };
     assert_eq!((said.status, said.code.as_str()), (401, "InvalidAuthenticationToken"));
     assert_eq!((scene.model.count(Kind::Token), scene.model.count(Kind::Policy)), (3, 5));
