@@ -71,6 +71,18 @@ impl Sources {
         read(&self.raw(scope, key)?).ok()
     }
 
+    /// Whether the tenant says anything of its own in this table.
+    pub(super) fn has_own(&self, scope: Scope, table: &str) -> bool {
+        match scope {
+            Scope::Global => true,
+            Scope::Tenant(index) => {
+                let own = format!("tenant.{index}.{table}.");
+                self.given.keys().any(|path| path.starts_with(&own))
+            }
+            Scope::Feed(_) => false,
+        }
+    }
+
     fn words(&self, scope: Scope, key: &str) -> Option<String> {
         self.get(scope, key, word::plain)
     }
@@ -96,10 +108,11 @@ pub(super) fn settings(sources: &mut Sources) -> Result<Settings, SettingsError>
     cross::check(sources);
     let built = if sources.problems.is_empty() { build(sources) } else { None };
     built.ok_or_else(|| {
-        sources.problems.sort_by_key(|(order, _)| *order);
+        sources.problems.sort_by(|(a, left), (b, right)| a.cmp(b).then_with(|| left.place.cmp(&right.place)));
         let mut problems: Vec<Problem> = sources.problems.drain(..).map(|(_, problem)| problem).collect();
         if problems.is_empty() {
-            problems.push(Problem { place: sources.place_of(""), text: "the settings cannot be put together".to_owned() });
+            problems
+                .push(Problem { place: sources.place_of(""), text: "the settings cannot be put together".to_owned() });
         }
         SettingsError { problems }
     })
@@ -110,7 +123,8 @@ fn check(sources: &mut Sources) {
     let set: Vec<(String, Raw)> = sources.given.iter().map(|(path, given)| (path.clone(), given.raw.clone())).collect();
     for (path, raw) in &set {
         let Some(key) = key_of(&pattern_of(path)) else { continue };
-        let checked = word::check(key.kind, raw).map_err(|text| format!("{} {text}", key.path)).and_then(|()| served(key.path, raw));
+        let checked =
+            word::check(key, raw).map_err(|text| format!("{}: {text}", key.path)).and_then(|()| served(key.path, raw));
         if let Err(text) = checked {
             sources.problem(path, text);
         }
@@ -149,7 +163,7 @@ fn served(path: &str, raw: &Raw) -> Result<(), String> {
                 Err("tenant.cloud: Microsoft Graph in China has no Temporary Access Passes, so firstpass cannot serve a tenant there".to_owned())
             }
             Ok(word) => Err(format!("{path} = {word:?} is not served by this version; write {}", words.join(" or "))),
-            Err(text) => Err(text),
+            Err(text) => Err(format!("{path}: {text}")),
         },
         Served::NotYet if is_default(key.kind, key.value, raw) => Ok(()),
         Served::NotYet => Err(format!("{path} is not served by this version; leave it out")),
@@ -173,7 +187,10 @@ fn build(sources: &Sources) -> Option<Settings> {
     let global = Scope::Global;
     Some(Settings {
         state: State {
-            url: format!("sqlite:{}", sources.folder.join(sources.get(global, "state.url", word::state_path)?).to_str()?),
+            url: format!(
+                "sqlite:{}",
+                sources.folder.join(sources.get(global, "state.url", word::state_path)?).to_str()?
+            ),
             group: sources.words(global, "state.group").filter(|group| !group.is_empty()),
             retain_days: sources.get(global, "state.retain_days", word::whole)?,
         },
@@ -182,7 +199,11 @@ fn build(sources: &Sources) -> Option<Settings> {
             stop_within: sources.get(global, "schedule.stop_within", word::span)?,
             zone: sources.get(global, "schedule.zone", word::zone),
         },
-        tenants: sources.indexes("tenant").into_iter().map(|at| tenant(sources, Scope::Tenant(at))).collect::<Option<_>>()?,
+        tenants: sources
+            .indexes("tenant")
+            .into_iter()
+            .map(|at| tenant(sources, Scope::Tenant(at)))
+            .collect::<Option<_>>()?,
         feeds: sources.indexes("feed").into_iter().map(|at| feed(sources, Scope::Feed(at))).collect::<Option<_>>()?,
         mail: mail(sources, global)?,
         notify: Notify {
@@ -199,9 +220,8 @@ fn build(sources: &Sources) -> Option<Settings> {
 fn tenant(sources: &Sources, scope: Scope) -> Option<Tenant> {
     let cloud = cloud(sources, scope)?;
     let (login, graph) = cloud.origins();
-    let origin = |key, default: &str| match sources.is_set(scope, key) {
-        true => sources.get(scope, key, word::origin),
-        false => url::Url::parse(default).ok(),
+    let origin = |key, default: &str| {
+        if sources.is_set(scope, key) { sources.get(scope, key, word::origin) } else { url::Url::parse(default).ok() }
     };
     Some(Tenant {
         name: sources.get(scope, "tenant.name", word::name)?,
@@ -252,7 +272,11 @@ fn rules(sources: &Sources, scope: Scope) -> Option<TenantRules> {
         },
         channel: ChannelRules {
             domains: sources.get(scope, "channel.domains", word::domains)?,
-            manager_mismatch: if is("channel.manager_mismatch", "report")? { Mismatch::Report } else { Mismatch::Refuse },
+            manager_mismatch: if is("channel.manager_mismatch", "report")? {
+                Mismatch::Report
+            } else {
+                Mismatch::Refuse
+            },
         },
     })
 }

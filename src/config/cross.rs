@@ -25,9 +25,13 @@ pub(super) fn check(sources: &mut Sources) {
     feeds_have_tenants(sources, &tenants, &feeds);
     folders(sources, &feeds);
     for scope in std::iter::once(Scope::Global).chain(tenants) {
-        lives(sources, scope);
-        login(sources, scope);
-        tls(sources, scope);
+        if sources.has_own(scope, "pass") {
+            lives(sources, scope);
+        }
+        if sources.has_own(scope, "mail") {
+            login(sources, scope);
+            tls(sources, scope);
+        }
     }
 }
 
@@ -47,21 +51,26 @@ fn unique(sources: &mut Sources, scopes: &[Scope], key: &str, read: fn(&Sources,
 fn somebody(sources: &mut Sources, tenants: &[Scope]) {
     let enabled = |scope: &Scope| sources.get(*scope, "tenant.enabled", word::flag) != Some(false);
     if tenants.is_empty() {
-        sources.problem("", "there is no [[tenant]], so there is nobody to serve; see `firstpass config init`".to_owned());
+        sources
+            .problem("", "there is no [[tenant]], so there is nobody to serve; see `firstpass config init`".to_owned());
     } else if !tenants.iter().any(enabled) {
-        sources.problem("tenant", "no tenant is enabled, so there is nobody to serve; set enabled = true for one".to_owned());
+        sources.problem(
+            "tenant",
+            "no tenant is enabled, so there is nobody to serve; set enabled = true for one".to_owned(),
+        );
     }
 }
 
 fn feeds_have_tenants(sources: &mut Sources, tenants: &[Scope], feeds: &[Scope]) {
-    let names: Vec<String> = tenants.iter().filter_map(|scope| sources.get(*scope, "tenant.name", word::name)).collect();
+    let known: Vec<String> =
+        tenants.iter().filter_map(|scope| sources.get(*scope, "tenant.name", word::name)).collect();
     for feed in feeds {
         let Some(named) = sources.get(*feed, "feed.tenant", word::name) else { continue };
-        if names.contains(&named) {
+        if known.contains(&named) {
             continue;
         }
         let likeness = |name: &&String| strsim::normalized_damerau_levenshtein(name, &named);
-        let nearest = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"));
         let path = sources.path(*feed, "feed.tenant");
         sources.problem(&path, format!("feed.tenant {named:?} is the name of no [[tenant]]{hint}"));
@@ -80,12 +89,15 @@ fn folders(sources: &mut Sources, feeds: &[Scope]) {
         }
         // Collecting the parts again takes out "//", "/./" and a slash at the end.
         let folder: PathBuf = sources.folder.join(written).components().collect();
-        let inside = |inner: &PathBuf, outer: &PathBuf| OWN_FOLDERS.iter().any(|own| inner.starts_with(outer.join(own)));
+        let inside =
+            |inner: &PathBuf, outer: &PathBuf| OWN_FOLDERS.iter().any(|own| inner.starts_with(outer.join(own)));
         for (other, place) in &seen {
             let text = if folder == *other {
                 format!("feed.folder is the folder of the feed at {place} already; each feed needs its own")
             } else if inside(&folder, other) || inside(other, &folder) {
-                format!("feed.folder lies in firstpass's own folders of the feed at {place}, or the other way round; choose another")
+                format!(
+                    "feed.folder lies in firstpass's own folders of the feed at {place}, or the other way round; choose another"
+                )
             } else {
                 continue;
             };
@@ -112,7 +124,11 @@ fn lives(sources: &mut Sources, scope: Scope) {
     {
         let key = if sources.is_set(scope, "pass.shortest") { "pass.shortest" } else { "pass.lifetime" };
         let path = sources.path(scope, key);
-        let text = format!("pass.shortest ({}) is longer than pass.lifetime ({}); shorten it", shown(shortest), shown(lifetime));
+        let text = format!(
+            "pass.shortest ({}) is longer than pass.lifetime ({}); shorten it",
+            shown(shortest),
+            shown(lifetime)
+        );
         sources.problem(&path, text);
     }
 }
@@ -137,7 +153,9 @@ fn tls(sources: &mut Sources, scope: Scope) {
         && !is_loopback(&host)
     {
         let path = sources.path(scope, "mail.smtp.tls");
-        let text = format!("mail.smtp.tls = \"none\" is for loopback addresses only, and {host:?} is none; write starttls or implicit");
+        let text = format!(
+            "mail.smtp.tls = \"none\" is for loopback addresses only, and {host:?} is none; write starttls or implicit"
+        );
         sources.problem(&path, text);
     }
     let port = sources.get(scope, "mail.smtp.port", word::whole);
@@ -149,7 +167,8 @@ fn tls(sources: &mut Sources, scope: Scope) {
     if odd {
         let port = port.unwrap_or_default();
         let place = sources.place_of(&sources.path(scope, "mail.smtp.tls"));
-        let text = format!("{place}: port {port} seldom goes with this mail.smtp.tls; 587 is for starttls, 465 for implicit");
+        let text =
+            format!("{place}: port {port} seldom goes with this mail.smtp.tls; 587 is for starttls, 465 for implicit");
         if !sources.warnings.contains(&text) {
             sources.warnings.push(text);
         }

@@ -98,8 +98,20 @@ pub const OVERRIDES: [&str; 6] = ["schedule", "pass", "guard", "channel", "mail"
 pub const SERVICE_ONLY: [&str; 3] = ["schedule.poll", "schedule.stop_within", "mail.tenant"];
 /// Fields of a feed (contract 4).
 pub const FIELDS: [&str; 14] = [
-    "employee_id", "user", "display_name", "given_name", "family_name", "start_date", "start_time", "zone", "site",
-    "city", "country", "manager", "language", "status",
+    "employee_id",
+    "user",
+    "display_name",
+    "given_name",
+    "family_name",
+    "start_date",
+    "start_time",
+    "zone",
+    "site",
+    "city",
+    "country",
+    "manager",
+    "language",
+    "status",
 ];
 
 const MINUTE: u64 = 60;
@@ -129,7 +141,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("state", "The state database. Relative paths in this file are meant from its folder."),
     ("schedule", "When. Durations are written 30m, 8h, 1h 30m; wall times are those where the hire starts."),
     ("pass", "The Temporary Access Pass."),
-    ("tenant", "One for each Entra tenant. Its own [tenant.schedule], [tenant.pass], [tenant.guard],\n# [tenant.channel], [tenant.mail] and [tenant.notify] tables override the global ones."),
+    (
+        "tenant",
+        "One for each Entra tenant. Its own [tenant.schedule], [tenant.pass], [tenant.guard],\n# [tenant.channel], [tenant.mail] and [tenant.notify] tables override the global ones.",
+    ),
     ("feed", "One for each source of hires. Keys that hold tables ({ … }) are written on one line."),
     ("guard", "Who gets a pass."),
     ("channel", "Who is told. The address always comes from the directory, never out of a feed."),
@@ -248,8 +263,12 @@ pub fn is_override(path: &str) -> bool {
 
 /// Whether keys stand below this path.
 pub fn is_table(path: &str) -> bool {
-    let below = |path: &str| KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')));
-    below(path) || path.strip_prefix("tenant.").is_some_and(|rest| OVERRIDES.iter().any(|table| rest.split('.').next() == Some(table)) && below(rest))
+    let below =
+        |path: &str| KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')));
+    below(path)
+        || path
+            .strip_prefix("tenant.")
+            .is_some_and(|rest| OVERRIDES.iter().any(|table| rest.split('.').next() == Some(table)) && below(rest))
 }
 
 /// The known path that was most likely meant: in the same table, then the same word elsewhere, then

@@ -88,7 +88,8 @@ impl SecretFile {
             places.extend(credentials.map(|credentials| credentials.join(written)));
             places.push(Path::new(MOUNTED).join(written));
         }
-        places.push(folder.join(written));
+        // Collecting the parts takes out "./", which reads badly in messages.
+        places.push(folder.join(written).components().collect());
         Self { key: key.to_owned(), places, credentials: credentials.map(Path::to_owned) }
     }
 
@@ -145,13 +146,11 @@ impl SecretFile {
     /// mount, or a projected token (a link into `..data`).
     fn taken_as_mounted(&self, path: &Path, file: &File) -> bool {
         let projected = || {
-            std::fs::read_link(path).is_ok_and(|target| {
-                target.components().next().is_some_and(|first| first.as_os_str() == "..data")
-            })
+            std::fs::read_link(path)
+                .is_ok_and(|target| target.components().next().is_some_and(|first| first.as_os_str() == "..data"))
         };
-        let read_only = || {
-            rustix::fs::fstatvfs(file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY))
-        };
+        let read_only =
+            || rustix::fs::fstatvfs(file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
         let straight = !path.components().any(|part| part == Component::ParentDir);
         let below = |folder: &Path| straight && path.starts_with(folder);
         self.credentials.as_deref().is_some_and(below) || below(Path::new(MOUNTED)) || projected() || read_only()

@@ -84,10 +84,8 @@ impl Sources {
     /// Adds a problem at the place of a concrete path, or of the table around it.
     pub(super) fn problem(&mut self, path: &str, text: String) {
         let problem = Problem { place: self.place_of(path), text };
-        let order = match self.variables.contains_key(path) {
-            true => usize::MAX,
-            false => self.line_near(path).unwrap_or(usize::MAX - 1),
-        };
+        let last = if self.variables.contains_key(path) { usize::MAX } else { usize::MAX - 1 };
+        let order = self.line_near(path).filter(|_| last != usize::MAX).unwrap_or(last);
         if !self.problems.iter().any(|(_, known)| *known == problem) {
             self.problems.push((order, problem));
         }
@@ -152,7 +150,10 @@ impl Sources {
             let name = key.get_ref().to_string();
             let read = match value.get_ref() {
                 DeValue::Array(items) if LISTS.contains(&name.as_str()) => {
-                    let tables = items.iter().enumerate().map(|(index, item)| Ok((index.to_string(), value_of(item.get_ref())?)));
+                    let tables = items
+                        .iter()
+                        .enumerate()
+                        .map(|(index, item)| Ok((index.to_string(), value_of(item.get_ref())?)));
                     tables.collect::<Result<Dict, String>>().map(Value::from)
                 }
                 DeValue::Table(_) if LISTS.contains(&name.as_str()) => {
@@ -180,21 +181,23 @@ impl Sources {
                 continue;
             };
             if !rest.contains("__") {
-                self.warnings.push(format!("{variable} is ignored: settings in the environment are written {PREFIX}SECTION__KEY"));
+                self.warnings.push(format!(
+                    "{variable} is ignored: settings in the environment are written {PREFIX}SECTION__KEY"
+                ));
                 continue;
             }
             let mut parts: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
             if let [list, which, ..] = parts.as_mut_slice()
                 && LISTS.contains(&list.as_str())
             {
-                match index_of(written.get(list.as_str()), which) {
-                    Some(index) => *which = index,
-                    None => {
-                        let text = format!("no {list} is called {which:?}; write its place in the file (0 for the first) or its name");
-                        self.problems.push((usize::MAX, Problem { place: variable, text }));
-                        continue;
-                    }
-                }
+                let Some(index) = index_of(written.get(list.as_str()), which) else {
+                    let text = format!(
+                        "no {list} is called {which:?}; write its place in the file (0 for the first) or its name"
+                    );
+                    self.problems.push((usize::MAX, Problem { place: variable, text }));
+                    continue;
+                };
+                *which = index;
             }
             self.variables.insert(parts.join("."), variable);
             insert(&mut dict, &parts, value);
@@ -208,13 +211,16 @@ impl Sources {
             let path = join(above, &name);
             let pattern = pattern_of(&path);
             if key_of(&pattern).is_some() {
-                let given = Given { raw: raw_of(&value, self.variables.contains_key(&path)), place: self.place_of(&path) };
+                let given =
+                    Given { raw: raw_of(&value, self.variables.contains_key(&path)), place: self.place_of(&path) };
                 self.given.insert(path, given);
                 continue;
             }
             match value {
                 Value::Dict(_, inner) if is_table(&pattern) => self.flatten(&path, inner),
-                _other if is_table(&pattern) => self.problem(&path, format!("{pattern} is a table; write [{pattern}] and its keys below")),
+                _other if is_table(&pattern) => {
+                    self.problem(&path, format!("{pattern} is a table; write [{pattern}] and its keys below"));
+                }
                 _other => self.unknown(&path, &pattern),
             }
         }
@@ -252,12 +258,14 @@ fn alone(place: &str, text: String) -> SettingsError {
 
 fn text_of(path: &Path) -> Result<String, SettingsError> {
     let place = path.display().to_string();
-    let refused = |error: std::io::Error| match error.kind() {
+    let refused = |error: std::io::Error| {
+        match error.kind() {
         std::io::ErrorKind::NotFound => alone(
             &place,
             "there is no settings file; make one with `firstpass config init`, or name yours with --config or FIRSTPASS_CONFIG".to_owned(),
         ),
         _ => alone(&place, format!("cannot be read: {error}")),
+    }
     };
     let file = std::fs::File::open(path).map_err(refused)?;
     if !file.metadata().map_err(refused)?.is_file() {
@@ -296,7 +304,8 @@ fn index_of(list: Option<&Value>, which: &str) -> Option<String> {
         return Some(index.to_string());
     }
     let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '.'], "_");
-    let named = |value: &Value| value.find_ref("name").and_then(Value::as_str).is_some_and(|name| plain(name) == plain(which));
+    let named =
+        |value: &Value| value.find_ref("name").and_then(Value::as_str).is_some_and(|name| plain(name) == plain(which));
     list.and_then(Value::as_dict)?.iter().find(|(_, entry)| named(entry)).map(|(index, _)| index.clone())
 }
 
@@ -348,7 +357,9 @@ pub(super) fn raw_of(value: &Value, variable: bool) -> Raw {
         Value::Num(_, number @ (Num::F32(_) | Num::F64(_))) => Raw::Fraction(number.to_f64().unwrap_or(f64::NAN)),
         Value::Num(_, number) => Raw::Whole(number.to_i128().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)),
         Value::Empty(..) => Raw::Text(String::new()),
-        Value::Dict(_, dict) => Raw::Table(dict.iter().map(|(key, value)| (key.clone(), raw_of(value, false))).collect()),
+        Value::Dict(_, dict) => {
+            Raw::Table(dict.iter().map(|(key, value)| (key.clone(), raw_of(value, false))).collect())
+        }
         Value::Array(_, items) => Raw::List(items.iter().map(|item| raw_of(item, false)).collect()),
     }
 }

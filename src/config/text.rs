@@ -104,7 +104,9 @@ fn one(sources: &Sources, scope: Scope, key: &Key) -> Option<Shown> {
     };
     match (sources.given.get(&sources.path(scope, key.path)), key.value) {
         (Some(given), _) => Some(Shown { key: shown, value: toml_text(&given.raw), source: given.place.clone() }),
-        (None, Value::Default(value)) => Some(Shown { key: shown, value: value.to_owned(), source: "default".to_owned() }),
+        (None, Value::Default(value)) => {
+            Some(Shown { key: shown, value: value.to_owned(), source: "default".to_owned() })
+        }
         (None, Value::Needed(_) | Value::Unset(_) | Value::Usual(_)) => None,
     }
 }

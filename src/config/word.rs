@@ -14,7 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Mailbox;
-use super::keys::{FIELDS, Kind};
+use super::keys::{FIELDS, Key, Kind, Served};
 use crate::rules::calendar;
 use crate::rules::hire::MailAddress;
 
@@ -57,9 +57,9 @@ pub(super) fn toml(text: &str) -> Parsed<Raw> {
     Ok(super::source::raw_of(&super::source::value_of(parsed.get_ref())?, false))
 }
 
-/// Is the value of this kind?
-pub(super) fn check(kind: Kind, raw: &Raw) -> Parsed<()> {
-    match kind {
+/// Is the value of the key's kind?
+pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
+    match key.kind {
         Kind::Text | Kind::File => plain(raw).map(drop),
         Kind::Name => name(raw).map(drop),
         Kind::Whole(least, most) => whole(raw).and_then(|n| within(&n, &least, &most, |n| n.to_string())),
@@ -76,7 +76,7 @@ pub(super) fn check(kind: Kind, raw: &Raw) -> Parsed<()> {
         Kind::StateUrl => state_path(raw).map(drop),
         Kind::Id => id(raw).map(drop),
         Kind::Secret => secret(raw).map(drop),
-        Kind::Word(words) => word(raw, words).map(drop),
+        Kind::Word(words) => word(raw, words, key.served),
         Kind::Texts => texts(raw).map(drop),
         Kind::Domains => domains(raw).map(drop),
         Kind::Addresses => addresses(raw).map(drop),
@@ -193,7 +193,11 @@ pub(super) fn origin(raw: &Raw) -> Parsed<Url> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if bare { Ok(url) } else { Err("must be a bare https origin, as https://localhost:8443: no path, query or user".to_owned()) }
+    if bare {
+        Ok(url)
+    } else {
+        Err("must be a bare https origin, as https://localhost:8443: no path, query or user".to_owned())
+    }
 }
 
 /// The path behind `sqlite:`, as written.
@@ -211,7 +215,8 @@ pub(super) fn state_path(raw: &Raw) -> Parsed<String> {
 
 pub(super) fn id(raw: &Raw) -> Parsed<Uuid> {
     let text = text(raw)?;
-    Uuid::try_parse(&text).map_err(|_| "is no id; write it as Entra shows it, as 11111111-2222-3333-4444-555555555555".to_owned())
+    Uuid::try_parse(&text)
+        .map_err(|_| "not an id; write it as Entra shows it, as 11111111-2222-3333-4444-555555555555".to_owned())
 }
 
 /// The path as written. Entra's own secrets hold a `~`, and no path here starts with one.
@@ -226,9 +231,17 @@ pub(super) fn secret(raw: &Raw) -> Parsed<String> {
     Ok(text)
 }
 
-pub(super) fn word(raw: &Raw, words: &[&str]) -> Parsed<String> {
+/// Names the words that are served, where an unknown one stands.
+fn word(raw: &Raw, words: &[&str], served: Served) -> Parsed<()> {
     let text = text(raw)?;
-    if words.contains(&text.as_str()) { Ok(text) } else { Err(format!("{text:?} is not known here; write {}", words.join(" or "))) }
+    if words.contains(&text.as_str()) {
+        return Ok(());
+    }
+    let offered = match served {
+        Served::Only(words) => words,
+        Served::Fully | Served::NotYet | Served::NoEffect => words,
+    };
+    Err(format!("{text:?} is not known here; write {}", offered.join(" or ")))
 }
 
 pub(super) fn texts(raw: &Raw) -> Parsed<Vec<String>> {
@@ -253,7 +266,7 @@ pub(super) fn domains(raw: &Raw) -> Parsed<Vec<String>> {
 }
 
 pub(super) fn addresses(raw: &Raw) -> Parsed<Vec<MailAddress>> {
-    texts(raw)?.iter().map(|text| MailAddress::parse(text).map_err(|error| error.to_string())).collect()
+    texts(raw)?.iter().map(|text| address(text)).collect()
 }
 
 pub(super) fn mailbox(raw: &Raw) -> Parsed<Mailbox> {
@@ -262,9 +275,13 @@ pub(super) fn mailbox(raw: &Raw) -> Parsed<Mailbox> {
         Some((name, address)) => (name.trim().trim_matches('"'), address),
         None => ("", text.trim()),
     };
-    let address = MailAddress::parse(address)
-        .map_err(|error| format!("{error}; write it as Onboarding <onboarding@contoso.example>"))?;
+    let address = self::address(address)
+        .map_err(|text| format!("{text}; write it as Onboarding <onboarding@contoso.example>"))?;
     Ok(Mailbox { name: name.to_owned(), address })
+}
+
+fn address(text: &str) -> Parsed<MailAddress> {
+    MailAddress::parse(text).map_err(|bad| format!("{text:?} is no mail address ({})", bad.0))
 }
 
 fn table(raw: &Raw) -> Parsed<BTreeMap<String, String>> {
@@ -272,7 +289,9 @@ fn table(raw: &Raw) -> Parsed<BTreeMap<String, String>> {
         Raw::Table(table) => table.iter().map(|(name, value)| Ok((name.clone(), plain(value)?))).collect(),
         Raw::Variable(text) => match toml(text)? {
             Raw::Variable(_) => Err("a table is wanted here".to_owned()),
-            read @ (Raw::Table(_) | Raw::Text(_) | Raw::Whole(_) | Raw::Fraction(_) | Raw::Flag(_) | Raw::List(_)) => table(&read),
+            read @ (Raw::Table(_) | Raw::Text(_) | Raw::Whole(_) | Raw::Fraction(_) | Raw::Flag(_) | Raw::List(_)) => {
+                table(&read)
+            }
         },
         other @ (Raw::Text(_) | Raw::Whole(_) | Raw::Fraction(_) | Raw::Flag(_) | Raw::List(_)) => {
             Err(other.wanted("a table", "{ name = \"…\" }"))

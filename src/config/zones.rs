@@ -22,7 +22,10 @@ pub struct TzVersions {
 /// The system's version (the one in force when there is one) and the bundled one.
 pub fn tz_versions() -> TzVersions {
     let system = FOLDERS.iter().map(Path::new).find(|folder| folder.is_dir()).map(|folder| {
-        ["tzdata.zi", "+VERSION"].iter().find_map(|name| version_in(&folder.join(name))).unwrap_or_else(|| "unknown".to_owned())
+        ["tzdata.zi", "+VERSION"]
+            .iter()
+            .find_map(|name| version_in(&folder.join(name)))
+            .unwrap_or_else(|| "unknown".to_owned())
     });
     TzVersions { system, bundled: bundled_tz_version() }
 }

@@ -98,7 +98,8 @@ impl fmt::Display for Zone {
 
 /// `+5`, `-03:00`, `UTC+1`, `GMT-5`; `Etc/GMT+12` is a name.
 fn looks_like_offset(text: &str) -> bool {
-    let rest = ["UTC", "GMT", "utc", "gmt"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text).trim_start();
+    let rest =
+        ["UTC", "GMT", "utc", "gmt"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text).trim_start();
     let digits = rest.strip_prefix(['+', '-', '\u{2212}']).unwrap_or_default();
     !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
 }
@@ -216,7 +217,8 @@ fn first_instant_of(zone: &TimeZone, date: NaiveDate) -> Result<DateTime<Utc>, N
         AmbiguousOffset::Fold { before, .. } => at_offset(before, midnight),
         AmbiguousOffset::Gap { before, .. } => {
             let moved_on = before.to_timestamp(midnight).map_err(|_| NoMorning::OutOfRange)?;
-            let just_after = moved_on.checked_add(jiff::SignedDuration::from_nanos(1)).map_err(|_| NoMorning::OutOfRange)?;
+            let just_after =
+                moved_on.checked_add(jiff::SignedDuration::from_nanos(1)).map_err(|_| NoMorning::OutOfRange)?;
             let change = zone.preceding(just_after).next().ok_or(NoMorning::OutOfRange)?;
             to_chrono(change.timestamp())
         }

@@ -58,7 +58,10 @@ fn f106_midnight_does_not_exist() {
     ] {
         assert_eq!(instant(zone, date, wall), Ok(at(expected)), "{zone}");
         let found = morning(&start(day(date), time("09:00"), zone), time("07:00")).unwrap();
-        assert!(local_text(found.day_from, &Zone::parse(zone).unwrap()).starts_with(&format!("{date} 01:00")), "{zone}");
+        assert!(
+            local_text(found.day_from, &Zone::parse(zone).unwrap()).starts_with(&format!("{date} 01:00")),
+            "{zone}"
+        );
         assert_eq!(found.day_until - found.day_from, TimeDelta::hours(23), "{zone}");
     }
 }
@@ -333,8 +336,13 @@ fn the_walk_over_all_zones_agrees_with_the_system() {
 fn peer(names: &str) -> Option<String> {
     use std::io::Write;
     use std::process::Stdio;
-    let mut python =
-        Command::new("python3").args(["-c", PEER]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut python = Command::new("python3")
+        .args(["-c", PEER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
     python.stdin.take()?.write_all(names.as_bytes()).ok()?;
     let output = python.wait_with_output().ok()?;
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
