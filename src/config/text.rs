@@ -35,7 +35,7 @@ pub fn init() -> String {
     );
     for (table, about) in TABLES {
         let header = if super::source::LISTS.contains(table) { format!("[[{table}]]") } else { format!("[{table}]") };
-        text.push_str(&format!("\n# {about}\n{header}\n"));
+        text.extend(["\n# ", about, "\n", &header, "\n"]);
         let of_table = |key: &&Key| key.path.rsplit_once('.').is_some_and(|(above, _)| above == *table);
         for key in KEYS.iter().filter(of_table) {
             text.push_str(&line(key));
@@ -47,8 +47,7 @@ pub fn init() -> String {
 fn line(key: &Key) -> String {
     let leaf = key.path.rsplit('.').next().unwrap_or(key.path);
     let (mark, value) = match (key.value, key.served) {
-        (Value::Unset(value), _) => ("# ", value),
-        (Value::Default(value), Served::NotYet) => ("# ", value),
+        (Value::Unset(value), _) | (Value::Default(value), Served::NotYet) => ("# ", value),
         (Value::Needed(value) | Value::Usual(value) | Value::Default(value), _) => ("", value),
     };
     let meaning = match key.served {

@@ -62,7 +62,7 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
     match key.kind {
         Kind::Text | Kind::File => plain(raw).map(drop),
         Kind::Name => name(raw).map(drop),
-        Kind::Whole(least, most) => whole(raw).and_then(|n| within(&n, &least, &most, |n| n.to_string())),
+        Kind::Whole(least, most) => whole(raw).and_then(|n| within(&n, &least, &most, i64::to_string)),
         Kind::Share => share(raw).map(drop),
         Kind::Flag => flag(raw).map(drop),
         Kind::Span(least, most) => span(raw).and_then(|value| {

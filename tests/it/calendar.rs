@@ -293,7 +293,7 @@ proptest! {
 }
 
 /// Reads the system's data independently: offsets in minutes of 07:00 on each day of two years.
-const PEER: &str = r#"
+const PEER: &str = r"
 import datetime, sys, zoneinfo
 first, days = datetime.datetime(2026, 11, 1, 7), 731
 walls = [first + datetime.timedelta(n) for n in range(days)]
@@ -305,7 +305,7 @@ for name in sys.stdin.read().split():
         continue
     offsets = [(a - int(wall.replace(tzinfo=zone).timestamp())) // 60 for a, wall in zip(naive, walls)]
     print(name, *offsets)
-"#;
+";
 
 /// All zones, the days of two years, against the system's data read by somebody else.
 #[test]
