@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a check that is skipped says so")]
 
 mod entra;
+mod feed;
 mod model_tenant;
 mod calendar;
 mod contract;

@@ -1,0 +1,84 @@
+//! The bytes of a file: encodings, quotes, line ends, bounds (F28, F29, F37, F38, F40–F42).
+
+use super::{FeedDesk, counts};
+
+const HEAD: &str = "employee_id,start_date,zone,display_name";
+
+async fn one(bytes: impl AsRef<[u8]>) -> firstpass::feed::FileReport {
+    FeedDesk::new().await.drop_file("x.csv", bytes).await
+}
+
+#[tokio::test]
+async fn f29_line_ends_boms_and_quotes() {
+    for (bom, end) in [("", "\n"), ("\u{feff}", "\r\n"), ("", "\r\n"), ("\u{feff}", "\n"), ("", "\r")] {
+        let text = format!("{bom}{HEAD},note{end}1,2027-03-01,Europe/Berlin,\"Lovelace, Ada\",\"two{end}lines\"{end}{end}2,soon,Europe/Berlin,Ben,{end}");
+        let mut desk = FeedDesk::new().await;
+        let report = desk.drop_file("x.csv", text).await;
+        assert_eq!(counts(&report), [2, 1, 0, 0, 0, 0, 1], "{end:?} {report}");
+        assert_eq!(report.rejects[0].line, 5, "as an editor counts {end:?}");
+        assert_eq!(desk.ask("SELECT display_name FROM hire").await, ["Lovelace, Ada"]);
+    }
+    let trailing = one(format!("{HEAD},\n1,2027-03-01,Europe/Berlin,Ada,\n")).await;
+    assert_eq!(counts(&trailing)[1], 1);
+    let unended = one(format!("{HEAD}\n1,2027-03-01,Europe/Berlin,Ada")).await;
+    assert_eq!(counts(&unended)[1], 1);
+}
+
+#[tokio::test]
+async fn what_is_no_csv_in_utf8_is_rejected_whole_with_a_sentence() {
+    let mut utf16 = vec![0xFF, 0xFE];
+    utf16.extend(HEAD.encode_utf16().flat_map(u16::to_le_bytes));
+    let good = "1,2027-03-01,Europe/Berlin,Ada\n";
+    let latin = [format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,Zo").into_bytes(), vec![0xEB, b'\n']].concat();
+    let overlong = [format!("{HEAD}\n2,2027-03-01,Europe/Berlin,").into_bytes(), vec![0xC0, 0x80, b'\n']].concat();
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("utf-16", utf16, "is UTF-16"),
+        ("latin-1 (F42)", latin, "line 3 is not UTF-8"),
+        ("overlong (F42)", overlong, "line 2 is not UTF-8"),
+        ("empty (F28)", Vec::new(), "is empty"),
+        ("zip (F40)", b"PK\x03\x04zzzz".to_vec(), "zip archive"),
+        ("gzip (F40)", vec![0x1F, 0x8B, 8, 0], "gzip archive"),
+        ("semicolons", b"employee_id;start_date\n1;2027-03-01\n".to_vec(), "separated by semicolons"),
+        ("tabs", b"employee_id\tstart_date\n1\t2027-03-01\n".to_vec(), "control character"),
+        ("bars", b"employee_id|start_date\n1|2027-03-01\n".to_vec(), "separated by bars"),
+        ("no date (F28)", b"employee_id,city\n1,Berlin\n".to_vec(), "no column for start_date"),
+        ("two headers (F28)", b"WorkerID,Employee ID,start_date\n".to_vec(), "both stand for employee_id"),
+        ("cut off", format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"Be").into_bytes(), "line 3 never closes"),
+        ("a quote lost (F38)", format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"{}", good.repeat(50_000)).into_bytes(), "line 3 has more than 64 KiB in one field"),
+        ("a field of 1 MB (F38)", format!("{HEAD}\n1,2027-03-01,Europe/Berlin,{}\n", "x".repeat(1 << 20)).into_bytes(), "64 KiB in one field"),
+        ("columns (F38)", format!("{HEAD}{}\n", ",x".repeat(600)).into_bytes(), "more than 512 columns"),
+    ];
+    for (what, bytes, sentence) in cases {
+        let mut desk = FeedDesk::new().await;
+        let report = desk.drop_file("x.csv", bytes).await;
+        assert_eq!(report.state, "rejected", "{what}");
+        assert!(report.why.contains(sentence), "{what}: {}", report.why);
+        assert!(desk.hires().await.is_empty(), "{what}: nothing was taken");
+        assert!(report.now_at.starts_with("rejected/x."), "{what}");
+        assert_eq!(desk.ask("SELECT state FROM file").await, ["rejected"]);
+    }
+}
+
+#[tokio::test]
+async fn quotes_inside_plain_fields_and_a_million_quotes() {
+    let report = one(format!("{HEAD},note\n1,2027-03-01,Europe/Berlin,Ada,5\" disk\n2,2027-03-01,Europe/Berlin,Ben,\"{}\"\n", "\"\"".repeat(30_000))).await;
+    assert_eq!(counts(&report), [2, 2, 0, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn f41_f43_f45_odd_characters_reject_the_row() {
+    let report = one(format!("{HEAD}\n1,2027-03-01,Europe/Berlin,A\0da\n2,2027-03-01,Europe/Berlin,\u{202e}neB\n3,2027-03-01,Europe/Berlin,\u{1b}[2J\n4,2027-03-01,Europe/Berlin,Zoë\n")).await;
+    assert_eq!(counts(&report), [4, 1, 0, 0, 0, 0, 3]);
+    assert!(report.rejects.iter().all(|reject| reject.column == "display_name" && reject.reason.contains("U+")));
+}
+
+#[tokio::test]
+async fn f37_a_sparse_file_of_ten_gigabytes_is_not_read() {
+    let mut desk = FeedDesk::new().await;
+    let file = std::fs::File::create(desk.folder().join("huge.csv")).unwrap();
+    file.set_len(10 * 1024 * 1024 * 1024).unwrap();
+    drop(file);
+    let report = desk.poll().await.remove(0);
+    assert_eq!(report.state, "rejected");
+    assert!(report.why.contains("more than 512 MiB"), "{}", report.why);
+}

@@ -1,0 +1,103 @@
+//! Settling, order, and what a crash leaves behind (F11, F12, F27, F31).
+
+use std::time::Duration;
+
+use super::{FeedDesk, counts, roster};
+
+const HEAD: &str = "employee_id,start_date,zone";
+
+#[tokio::test]
+async fn f27_a_file_is_taken_once_it_stands_still() {
+    let mut desk = FeedDesk::new().await;
+    desk.feed.settle = Duration::from_millis(300);
+    desk.write("x.csv", format!("{HEAD}\n"));
+    desk.write(".hidden.csv", "x");
+    desk.write("y.csv.PART", "x");
+    desk.write("z.tmp", "x");
+    assert!(desk.poll().await.is_empty());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    desk.write("x.csv", roster(HEAD, &["1,2027-03-01,Europe/Berlin"]));
+    assert!(desk.poll().await.is_empty(), "it grew");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(desk.poll().await.is_empty(), "it has not stood still long enough");
+    assert!(desk.eyes.next_settled("hr", desk.feed.settle).unwrap() < Duration::from_millis(200));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(counts(&desk.poll().await[0])[1], 1);
+    assert_eq!(desk.names(""), [".hidden.csv", "y.csv.PART", "z.tmp"]);
+}
+
+#[tokio::test]
+async fn files_are_taken_in_the_order_of_their_times() {
+    let mut desk = FeedDesk::new().await;
+    for (name, date, age) in [("a.csv", "2027-03-02", 10), ("b.csv", "2027-03-01", 20), ("c.csv", "2027-03-03", 5)] {
+        desk.write(name, roster(HEAD, &[&format!("1,{date},Europe/Berlin")]));
+        let file = std::fs::File::options().write(true).open(desk.folder().join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 - age)).unwrap();
+    }
+    let names: Vec<String> = desk.poll().await.into_iter().map(|report| report.file).collect();
+    assert_eq!(names, ["b.csv", "a.csv", "c.csv"]);
+    assert_eq!(desk.hires().await, ["1 1 2027-03-03 pending - active r3"]);
+}
+
+#[tokio::test]
+async fn f12_a_crash_between_the_commit_and_the_move_has_no_double_effect() {
+    let mut desk = FeedDesk::new().await;
+    let text = roster(HEAD, &["1,2027-03-01,Europe/Berlin", "2,soon,Europe/Berlin"]);
+    let report = desk.drop_file("hires.csv", &text).await;
+    // As if the process had died before it moved the file and wrote about it.
+    std::fs::rename(desk.folder().join(&report.now_at), desk.folder().join("work/hires.csv")).unwrap();
+    for name in desk.names("done") {
+        std::fs::remove_file(desk.folder().join("done").join(name)).unwrap();
+    }
+    std::fs::rename(desk.folder().join("rejected/hires.rejected.csv"), desk.folder().join("rejected/.hires.csv.tmp")).unwrap();
+    let (hires, files, events) = (desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await);
+    let reports = desk.poll().await;
+    assert_eq!((reports.len(), counts(&reports[0])), (1, [2, 0, 0, 0, 1, 0, 1]));
+    assert_eq!((desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await), (hires, files, events));
+    assert!(desk.names("work").is_empty());
+    assert_eq!(desk.names("rejected"), ["hires.rejected.csv"], "the rejected rows stand in a file (promise 5)");
+    assert_eq!(desk.names("done").len(), 2);
+}
+
+#[tokio::test]
+async fn f11_a_crash_before_the_commit_leaves_nothing_and_the_file_is_read_again() {
+    let mut desk = FeedDesk::new().await;
+    desk.poll().await;
+    // As if the process had died after it took the file: nothing is in the state, all is in work/.
+    std::fs::write(desk.folder().join("work/hires.csv"), roster(HEAD, &["1,2027-03-01,Europe/Berlin"])).unwrap();
+    assert!(desk.hires().await.is_empty());
+    let reports = desk.poll().await;
+    assert_eq!(counts(&reports[0]), [1, 1, 0, 0, 0, 0, 0]);
+    assert!(desk.names("work").is_empty());
+}
+
+#[tokio::test]
+async fn f11_dropping_the_work_at_any_poll_leaves_whole_files_or_nothing() {
+    let rows: Vec<String> = (0..500).map(|n| format!("{n},2027-03-01,Europe/Berlin")).collect();
+    let text = format!("{HEAD}\n{}\n", rows.join("\n"));
+    for k in 1..40 {
+        let mut desk = FeedDesk::new().await;
+        desk.write("hires.csv", &text);
+        let (feed, rules, store, now) = (desk.feed.clone(), desk.rules.clone(), desk.store.clone(), desk.now);
+        let mut eyes = firstpass::feed::Eyes::default();
+        let mut work = Box::pin(firstpass::work::intake::poll(&feed, &rules, &store, &mut eyes, now));
+        let mut polls = 0;
+        let ended = std::future::poll_fn(|context| {
+            polls += 1;
+            match work.as_mut().poll(context) {
+                std::task::Poll::Ready(_) => std::task::Poll::Ready(true),
+                std::task::Poll::Pending if polls >= k => std::task::Poll::Ready(false),
+                std::task::Poll::Pending => std::task::Poll::Pending,
+            }
+        })
+        .await;
+        drop(work);
+        let there = desk.hires().await.len();
+        assert!(there == 0 || there == 500, "half a file: {there}");
+        desk.poll().await;
+        assert_eq!(desk.hires().await.len(), 500, "after a drop at poll {k}");
+        if ended {
+            break;
+        }
+    }
+}
