@@ -231,3 +231,32 @@ fn sentence(state: State, reason: Option<Reason>, why: &str) -> String {
         (None, true) => format!("now {state}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::store::Open;
+
+    async fn plan(db: &sqlx::SqlitePool, sql: Sql) -> Vec<String> {
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sqlite));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(db).await.unwrap();
+        steps.into_iter().map(|step| step.3).collect()
+    }
+
+    /// The cost follows what is due, not what is stored.
+    #[tokio::test]
+    async fn what_is_due_is_found_by_its_index_and_never_sorted() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("state.db").display());
+        let Store::Sqlite { write, .. } = Store::open(&url, &Open::default()).await.unwrap() else { unreachable!() };
+        for (sql, index) in [(CLAIM, "hire_due"), (NEXT_LOOK, "hire_due"), (ITS_PASSES, "pass_hire")] {
+            let plan = plan(&write, sql).await;
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:#?}");
+            for slow in ["TEMP B-TREE", "SCAN hire", "SCAN h ", "SCAN p "] {
+                assert!(!plan.iter().any(|step| format!("{step} ").contains(slow)), "{plan:#?}");
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod contract;
 mod model_contract;
 mod pg;
 mod store;
+mod store_open;
 mod model_faults;
 mod scene;
 mod settings;

@@ -289,14 +289,14 @@ async fn every_step_counts_nothing_without_the_token_or_behind_the_lease() {
         assert!(!store.condemn(&claimed, soon, id, None, false, "c").await.unwrap());
         assert!(!store.gone(&claimed, soon, id).await.unwrap());
         assert!(!store.over(&claimed, soon, id, None, "c").await.unwrap());
-        assert!(!store.not_made(&claimed, soon, id, "c").await.unwrap());
+        assert!(!store.not_made(&claimed, soon, id, true, "c").await.unwrap());
         assert!(!store.looked(&claimed, soon, id, 1, None).await.unwrap());
         assert!(!store.told_void(&claimed, soon, id).await.unwrap());
         assert_eq!(store.renew(&mut claimed, soon, LEASE).await.unwrap(), None);
 
         claimed.token = ours;
         assert_eq!(store.issued(&claimed, late, &pass, 480).await.unwrap(), None);
-        assert!(!store.not_made(&claimed, late, id, "c").await.unwrap());
+        assert!(!store.not_made(&claimed, late, id, true, "c").await.unwrap());
         assert!(!store.over(&claimed, late, id, None, "c").await.unwrap());
         assert_eq!(store.renew(&mut claimed, late, LEASE).await.unwrap(), None, "a lease that is over stays over");
         let n_events = number(&store, "SELECT count(*) FROM event").await;
@@ -353,7 +353,8 @@ async fn a_second_intent_is_impossible_while_one_is_unsettled() {
         assert!(store.gone(&claimed, n, 1).await.unwrap());
         let again = store.intend(&claimed, n, cleared()).await.unwrap().expect("settled");
         assert_eq!(only_hire(&store).await.tries, 2, "an intent that did not count burns no try");
-        assert!(store.not_made(&claimed, n, again.pass_id(), "connection refused").await.unwrap());
+        assert!(store.not_made(&claimed, n, again.pass_id(), false, "connection refused").await.unwrap());
+        assert_eq!(only_hire(&store).await.tries, 1, "what never reached Graph is no try");
         let second = store.intend(&claimed, n, cleared()).await.unwrap().expect("over is settled");
         // Also not by hand, and not by a statement that we may write one day.
         let twin = "INSERT INTO pass (hire_id, state, claim_token, user_id, lifetime_min, one_time, recipient,
@@ -533,7 +534,7 @@ async fn a_mailed_pass_is_not_condemned_while_another_is_unsettled() {
             !store.condemn(&claimed, at(6, 2), 1, None, true, "c").await.unwrap(),
             "counted, no broken transaction"
         );
-        assert!(store.not_made(&claimed, at(6, 2), 2, "refused").await.unwrap());
+        assert!(store.not_made(&claimed, at(6, 2), 2, true, "refused").await.unwrap());
         assert!(store.condemn(&claimed, at(6, 2), 1, None, true, "c").await.unwrap());
     });
 }
