@@ -15,7 +15,7 @@ use super::settle::{self, Settled, Torn};
 use crate::mail::{Dialled, MailFailure};
 use crate::rules::attempt::{Cleared, IssuedPass};
 use crate::rules::calendar::{Standing, Zone};
-use crate::rules::hire::{MailAddress, PassState, Reason, State};
+use crate::rules::hire::{MailAddress, Reason, State};
 use crate::rules::letter::{PassLetter, VoidLetter, VoidWhy};
 use crate::rules::next::{self, Standstill};
 use crate::rules::unsettled::{self, Cause};
@@ -214,7 +214,6 @@ pub(super) async fn tell_void(
 /// `Some(when)` = not told yet.
 async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTime<Utc>>, StoreError> {
     let (work, now, key) = (attempt.work, attempt.now(), attempt.key());
-    debug_assert!(matches!(pass.state, PassState::Gone | PassState::Over) || pass.owes);
     let Ok(to) = MailAddress::parse(&pass.recipient) else {
         work.store.told_void(&attempt.claimed, now, pass.id).await?;
         return Ok(None);

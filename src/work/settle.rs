@@ -44,8 +44,8 @@ pub(super) struct Torn {
 enum Left {
     /// Nothing out there any more.
     Nothing,
-    /// Nothing out there, and its recipient must be told.
-    Owed,
+    /// Nothing out there, and the recipient of this row must be told.
+    Owed(Box<PassRow>),
     /// The letter was received and used.
     Received,
     /// Mailed and as wanted; look again then.
@@ -69,9 +69,9 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
     for pass in passes {
         match settle_one(attempt, &pass).await? {
             Left::Nothing => settled.replan(&pass),
-            Left::Owed => {
+            Left::Owed(row) => {
                 settled.replan(&pass);
-                settled.owed.push(pass);
+                settled.owed.push(*row);
             }
             Left::Received | Left::Past => settled.standing = State::Delivered,
             Left::Mailed(at) => {
@@ -105,7 +105,7 @@ async fn settle_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop>
         PassState::Mailing => maybe_received(attempt, pass).await,
         PassState::Condemned => delete(attempt, pass).await,
         PassState::Mailed => mailed(attempt, pass).await,
-        PassState::Gone | PassState::Over if pass.owes => Ok(Left::Owed),
+        PassState::Gone | PassState::Over if pass.owes => Ok(Left::Owed(Box::new(pass.clone()))),
         PassState::Gone | PassState::Over => Ok(Left::Nothing),
     }
 }
@@ -230,7 +230,8 @@ async fn tear(attempt: &Attempt<'_>, pass: &PassRow, owes: bool, cause: Cause) -
     }
     let key = attempt.key();
     info!(hire = %key, cause = cause.as_str(), "{key}: a pass must go ({cause})");
-    delete(attempt, &PassRow { owes: owes || pass.owes, looks: 0, ..pass.clone() }).await
+    let condemned = PassRow { owes: owes || pass.owes, looks: 0, cause: cause.as_str().to_owned(), ..pass.clone() };
+    delete(attempt, &condemned).await
 }
 
 /// DELETE: 204 and 404 mean gone, at once, whatever a list says later.
@@ -242,14 +243,14 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
             if !store.gone(&attempt.claimed, attempt.now(), pass.id).await? {
                 return Err(Stop::LetGo(None));
             }
-            return Ok(if pass.owes { Left::Owed } else { Left::Nothing });
+            return Ok(over_with(pass));
         }
         Err(failure) => failure,
     };
     let now = attempt.now();
     if end_of(pass).is_some_and(|end| end <= now) {
         store.over(&attempt.claimed, now, pass.id, None, "it could not be deleted, and has ended").await?;
-        return Ok(if pass.owes { Left::Owed } else { Left::Nothing });
+        return Ok(over_with(pass));
     }
     let key = attempt.key();
     warn!(hire = %key, "{key}: a pass could not be deleted yet: {failure}");
@@ -260,6 +261,10 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
         Setback::Waits(until, ..) => Ok(Left::Blocked(until.max(at))),
         Setback::ThisHire(_) => Ok(Left::Blocked(at)),
     }
+}
+
+fn over_with(pass: &PassRow) -> Left {
+    if pass.owes { Left::Owed(Box::new(pass.clone())) } else { Left::Nothing }
 }
 
 /// When a condemned pass ends by itself.

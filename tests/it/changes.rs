@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use firstpass::feed::{self, Eyes};
+use firstpass::feed::Eyes;
 use firstpass::sandbox::mailbox::{self, MailFault, Verb};
 use firstpass::sandbox::tenant::{Effect, When};
 use firstpass::store::Operate;
+use firstpass::work::intake;
 use firstpass::work::tick::{Feeds, tick};
 
 use crate::world::{ADA as ADA_FILE, World};
@@ -41,9 +42,9 @@ impl World {
         let source = &self.settings.feeds[0];
         let rules = &self.settings.tenants[0].rules;
         let store = self.store().await;
-        let files = feed::poll(source, rules, &store, &mut Eyes::default(), self.clock.now()).await.unwrap();
+        let files = intake::poll(source, rules, &store, &mut Eyes::default(), self.clock.now()).await.unwrap();
         assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!((files[0].changed, files[0].withdrawn).0 + files[0].withdrawn, 1, "{files:?}");
+        assert_eq!(files[0].changed + files[0].withdrawn, 1, "{files:?}");
     }
 
     /// Ticks while `held` waits for its moment; then the change happens, then `release`.

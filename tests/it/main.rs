@@ -14,3 +14,11 @@ mod store_open;
 mod model_faults;
 mod scene;
 mod settings;
+
+mod changes;
+mod crash;
+mod guards;
+mod outages;
+mod stories;
+mod unknown;
+mod world;
