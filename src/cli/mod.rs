@@ -5,9 +5,12 @@
 //! way to a terminal, [`end`] the only place that knows exit statuses. No command ever prints the
 //! code of a pass: none of them can get hold of one.
 
+pub mod check;
 pub mod config;
 pub mod end;
+pub mod feed;
 pub mod hire;
+pub mod import;
 mod logs;
 pub mod open;
 pub mod out;
@@ -49,8 +52,15 @@ struct Args {
 enum Command {
     /// The service: reads feeds, sends on time, until SIGTERM. With --once: what is due now.
     Run(run::Args),
+    /// Every setting and file, one line each with the fix.
+    Check(check::Args),
     /// Who starts when, and what will happen at which instant.
     Plan(plan::Args),
+    /// Takes one file in now and leaves it where it is.
+    Import(import::Args),
+    /// Files of the feeds: what became of them, and the answer to a held one.
+    #[command(subcommand)]
+    Feed(feed::Act),
     /// Review hires and act on them; every act is recorded with its reason and the operator.
     #[command(subcommand)]
     Hire(hire::Act),
@@ -86,7 +96,10 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     let config = args.config.as_path();
     match args.command {
         Command::Run(run) => run::run(&run, config, out).await,
+        Command::Check(check) => check::check(&check, config, out),
         Command::Plan(plan) => plan::plan(&plan, config, out).await,
+        Command::Import(import) => import::import(&import, config, out).await,
+        Command::Feed(act) => feed::act(act, config, out).await,
         Command::Hire(act) => hire::act(act, config, out).await,
         Command::Config(show) => config::show(&show, config, out),
     }
@@ -97,7 +110,13 @@ impl Command {
     fn log_level(&self) -> logs::Level {
         match self {
             Self::Run(run) if !run.once => logs::Level::Info,
-            Self::Run(_) | Self::Plan(_) | Self::Hire(_) | Self::Config(_) => logs::Level::Warn,
+            Self::Run(_)
+            | Self::Check(_)
+            | Self::Plan(_)
+            | Self::Import(_)
+            | Self::Feed(_)
+            | Self::Hire(_)
+            | Self::Config(_) => logs::Level::Warn,
         }
     }
 }

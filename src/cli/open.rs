@@ -15,13 +15,18 @@ pub fn now() -> DateTime<Utc> {
     Clock::System.now()
 }
 
-/// Reads the settings; 78 with every problem when they are unusable.
+/// Reads the settings, warnings into the log; 78 with every problem when they are unusable.
 pub fn settings(config: &Path) -> Result<Settings, Trouble> {
-    let settings = Settings::load(config, environment())?;
+    let settings = settings_quietly(config)?;
     for warning in &settings.warnings {
         warn!("{warning}");
     }
     Ok(settings)
+}
+
+/// The same for a command that says the warnings itself.
+pub fn settings_quietly(config: &Path) -> Result<Settings, Trouble> {
+    Ok(Settings::load(config, environment())?)
 }
 
 /// Opens the state, and makes it when there is none. Its whole file is checked, as `run` wants it.

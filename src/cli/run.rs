@@ -63,7 +63,7 @@ fn usable_tenants(settings: &Settings) -> Result<(), Trouble> {
         return Err(Trouble::Settings(lines.join("\n")));
     }
     for tenant in &unusable {
-        error!("{}; the other tenants are served", told(tenant));
+        error!("{}; this tenant is not served until it can be read, the others are", told(tenant));
     }
     Ok(())
 }

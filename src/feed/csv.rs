@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use super::guarded::{Guarded, hex};
+use crate::config;
 use crate::rules::calendar::{NoMorning, Schedule, first_look, morning};
 use crate::rules::headers::{Columns, Field, HeaderError, LINE_COLUMN, REASON_COLUMN};
 use crate::rules::hire::{Hire, Start};
@@ -51,6 +52,22 @@ pub struct Rules {
     pub schedule: Schedule,
     /// What is past.
     pub age: Age,
+}
+
+impl Rules {
+    /// As the settings say for this feed and its tenant.
+    pub fn of(feed: &config::Feed, rules: &config::TenantRules) -> Self {
+        Self {
+            feed: FeedRules {
+                columns: feed.columns.clone(),
+                zones: feed.zones.iter().map(|(place, zone)| (place.trim().to_lowercase(), zone.clone())).collect(),
+                zone: rules.zone.clone(),
+                start_at: rules.schedule.start_at,
+            },
+            schedule: rules.schedule.clone(),
+            age: Age { late_until: rules.schedule.late_until, recent: feed.recent },
+        }
+    }
 }
 
 /// What a reading saw.

@@ -18,7 +18,7 @@ use crate::config::{Feed, TenantRules};
 use crate::feed::csv::{self, Reading, Rules, Unreadable};
 use crate::feed::folder::{Draft, Eyes, Folder, FolderError, Place, Source, stamped, stem};
 use crate::feed::report::{CHANGES, FileReport, REJECTS};
-use crate::rules::intake::{Age, BrakeRules, brake};
+use crate::rules::intake::{BrakeRules, brake};
 use crate::rules::record::FeedRules;
 use crate::rules::staged::Batch;
 use crate::store::intake::{Applied, Counts, KnownFile, Staging, Taken};
@@ -190,21 +190,12 @@ struct Out<'a> {
 
 impl<'a> Desk<'a> {
     fn new(feed: &'a Feed, rules: &TenantRules, store: &'a Store, now: DateTime<Utc>) -> Self {
-        let feed_rules = FeedRules {
-            columns: feed.columns.clone(),
-            zones: feed.zones.iter().map(|(place, zone)| (place.trim().to_lowercase(), zone.clone())).collect(),
-            zone: rules.zone.clone(),
-            start_at: rules.schedule.start_at,
-        };
+        let csv_rules = Rules::of(feed, rules);
         let limit = |n: i64| u64::try_from(n).unwrap_or(0);
         Self {
             feed,
-            mapping: mapping(feed, &feed_rules),
-            rules: Arc::new(Rules {
-                feed: feed_rules,
-                schedule: rules.schedule.clone(),
-                age: Age { late_until: rules.schedule.late_until, recent: feed.recent },
-            }),
+            mapping: mapping(feed, &csv_rules.feed),
+            rules: Arc::new(csv_rules),
             brake: BrakeRules {
                 max_new: limit(feed.max_new),
                 max_changes: limit(feed.max_changes),

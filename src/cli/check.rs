@@ -1,0 +1,278 @@
+//! `check --offline`: every setting and file, one line each with the fix.
+//!
+//! Looks only: makes nothing, opens no connection and no state. Permissions and connections are not
+//! looked at here.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+use serde::Serialize;
+
+use super::end::{End, Trouble, chain};
+use super::open;
+use super::out::Out;
+use crate::config::{Feed, SecretFile, Settings, Tenant, Tls, tz_versions};
+use crate::feed::csv;
+use crate::rules::staged::Verdict;
+
+/// What is looked at.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Look at settings and files only; ask nobody.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// How it stands with one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Standing {
+    Ok,
+    /// Works, but an admin should know.
+    Note,
+    Wrong,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    standing: Standing,
+    what: String,
+    /// What is so, and the fix.
+    text: String,
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, what: impl Into<String>, text: impl Into<String>) {
+        self.0.push(Finding { standing: Standing::Ok, what: what.into(), text: text.into() });
+    }
+
+    fn note(&mut self, what: impl Into<String>, text: impl Into<String>) {
+        self.0.push(Finding { standing: Standing::Note, what: what.into(), text: text.into() });
+    }
+
+    fn wrong(&mut self, what: impl Into<String>, text: impl Into<String>) {
+        self.0.push(Finding { standing: Standing::Wrong, what: what.into(), text: text.into() });
+    }
+}
+
+/// Looks.
+pub fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
+    if !args.offline {
+        return Err(Trouble::Usage(
+            "permissions and connections are not checked by this version; `firstpass check --offline` checks settings and files".to_owned(),
+        ));
+    }
+    let settings = open::settings_quietly(config)?;
+    let mut found = Findings::default();
+    of_settings(&settings, config, &mut found);
+    for tenant in &settings.tenants {
+        of_tenant(tenant, &mut found);
+    }
+    of_mail(&settings, &mut found);
+    of_state(&settings, &mut found);
+    for feed in &settings.feeds {
+        of_folder(feed, &mut found);
+        of_newest_file(feed, &settings, &mut found);
+    }
+    of_zones(&settings, &mut found);
+    print(&found.0, out)?;
+    let wrong = found.0.iter().any(|finding| finding.standing == Standing::Wrong);
+    Ok(if wrong { End::NeedsAPerson } else { End::Done })
+}
+
+fn print(found: &[Finding], out: Out) -> Result<(), Trouble> {
+    if out.is_json() {
+        return Ok(out.document(&found)?);
+    }
+    let word = |standing| match standing {
+        Standing::Ok => "ok   ",
+        Standing::Note => "note ",
+        Standing::Wrong => "WRONG",
+    };
+    Ok(out.lines(found.iter().map(|one| format!("{} {}: {}", word(one.standing), one.what, one.text)))?)
+}
+
+fn of_settings(settings: &Settings, config: &Path, found: &mut Findings) {
+    let (tenants, feeds) = (settings.tenants.len(), settings.feeds.len());
+    found.ok("settings", format!("{}: {tenants} tenant(s), {feeds} feed(s)", config.display()));
+    for warning in &settings.warnings {
+        found.note("settings", warning);
+    }
+    for key in &settings.without_effect {
+        found.note(key, "is set, and has no effect in this version");
+    }
+}
+
+fn of_tenant(tenant: &Tenant, found: &mut Findings) {
+    let what = format!("tenant {}", tenant.name);
+    if !tenant.enabled {
+        return found.note(what, "enabled = false: nothing is done for it");
+    }
+    of_secret(&what, &tenant.client_secret_file, found);
+    of_certificates(&what, tenant.ca_file.as_deref(), found);
+    found.note(what, "guard.group is empty: everybody whom the feed names may get a pass");
+}
+
+fn of_secret(what: &str, file: &SecretFile, found: &mut Findings) {
+    match file.read() {
+        Ok(_) => found.ok(what, format!("{} can be read, and by nobody else", file.key())),
+        Err(error) => found.wrong(what, chain(&error)),
+    }
+}
+
+fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {
+    let Some(file) = file else { return };
+    match fs::read_to_string(file) {
+        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => {
+            found.ok(what, format!("ca_file {} holds certificates", file.display()));
+        }
+        Ok(_) => found.wrong(what, format!("ca_file {} holds no PEM certificate; name one that does", file.display())),
+        Err(error) => found.wrong(what, format!("ca_file {}: {error}; correct the path or its mode", file.display())),
+    }
+}
+
+fn of_mail(settings: &Settings, found: &mut Findings) {
+    let smtp = &settings.mail.smtp;
+    let what = "mail";
+    match &smtp.password_file {
+        Some(file) => of_secret(what, file, found),
+        None => found.note(what, format!("no login at {}: the server must take our letters without one", smtp.host)),
+    }
+    of_certificates(what, smtp.ca_file.as_deref(), found);
+    match smtp.tls {
+        Tls::Starttls | Tls::Implicit => {}
+        Tls::None => {
+            found.note(what, format!("letters go to {} in the clear, which is for tests on one machine", smtp.host))
+        }
+    }
+}
+
+fn of_state(settings: &Settings, found: &mut Findings) {
+    let Some(file) = open::state_file(settings) else { return };
+    let what = "state";
+    let shown = file.display();
+    let Ok(metadata) = fs::metadata(&file) else {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        return match access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => found.ok(what, format!("{shown} is made at the first run")),
+            Err(error) => found.wrong(
+                what,
+                format!(
+                    "{} is no folder that we may write to ({error}); make it: install -d -m 0700 {0}",
+                    folder.display()
+                ),
+            ),
+        };
+    };
+    if !metadata.is_file() {
+        return found.wrong(what, format!("{shown} is no file; name another in state.url"));
+    }
+    let mode = metadata.mode() & 0o777;
+    let wanted = if settings.state.group.is_some() { 0o640 } else { 0o600 };
+    if mode & !wanted != 0 {
+        return found.wrong(what, format!("{shown} has mode {mode:04o}; run: chmod {wanted:04o} {shown}"));
+    }
+    match access(&file, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) => found.ok(what, format!("{shown} is there and may be written")),
+        Err(error) => found.wrong(
+            what,
+            format!(
+                "{shown} may not be written by this user ({error}); run as the service's user, or correct its owner"
+            ),
+        ),
+    }
+}
+
+fn of_folder(feed: &Feed, found: &mut Findings) {
+    let what = format!("feed {}", feed.name);
+    let folder = feed.folder.display();
+    match fs::metadata(&feed.folder) {
+        Err(error) => {
+            found.wrong(what, format!("folder {folder}: {error}; make it, writable for this user and for HR"))
+        }
+        Ok(metadata) if !metadata.is_dir() => found.wrong(what, format!("{folder} is no folder; name another")),
+        Ok(metadata) if metadata.mode() & 0o002 != 0 => {
+            found.wrong(
+                what,
+                format!("everybody may write to {folder}, and its rows say who is hired; run: chmod o-w {folder}"),
+            );
+        }
+        Ok(_) => match access(&feed.folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => found.ok(what, format!("{folder} may be read and written")),
+            Err(error) => found
+                .wrong(what, format!("{folder} may not be written by this user ({error}); correct its owner or mode")),
+        },
+    }
+}
+
+/// Reads the newest file as the feed would, and throws it away.
+fn of_newest_file(feed: &Feed, settings: &Settings, found: &mut Findings) {
+    let newest = ["", "done"].iter().find_map(|part| newest_in(&feed.folder.join(part)));
+    let (Some(path), Some(tenant)) = (newest, settings.tenant(&feed.tenant)) else { return };
+    let what = format!("feed {}", feed.name);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) => return found.wrong(what, format!("newest file {name}: {error}")),
+    };
+    let mut bad: u64 = 0;
+    let read = csv::read(file, &csv::Rules::of(feed, &tenant.rules), open::now(), |batch| {
+        for row in &batch.rows {
+            bad += u64::from(row.verdict == Verdict::Bad);
+        }
+        true
+    });
+    match read {
+        Ok(reading) if bad == 0 => found.ok(what, format!("newest file {name}: {} rows, none rejected", reading.rows)),
+        Ok(reading) => found.note(
+            what,
+            format!("newest file {name}: {} rows, {bad} rejected; `firstpass import --dry-run` says why", reading.rows),
+        ),
+        Err(error) => found.wrong(what, format!("newest file {name}: {error}")),
+    }
+}
+
+fn newest_in(folder: &Path) -> Option<std::path::PathBuf> {
+    let files = fs::read_dir(folder).ok()?.flatten().filter(|file| {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.ends_with(".report.json");
+        let waits = [".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end));
+        !name.starts_with('.') && !ours && !waits && file.file_type().is_ok_and(|kind| kind.is_file())
+    });
+    files.max_by_key(|file| file.metadata().and_then(|metadata| metadata.modified()).ok()).map(|file| file.path())
+}
+
+fn of_zones(settings: &Settings, found: &mut Findings) {
+    let what = "time zones";
+    let versions = tz_versions();
+    let bundled = versions.bundled;
+    match versions.system.as_deref() {
+        None => found.note(
+            what,
+            format!(
+                "the system has no zone data; the bundled {bundled} are used. Install tzdata to get new laws by updates"
+            ),
+        ),
+        Some(system) if system.starts_with("20") && system < bundled => {
+            found.note(
+                what,
+                format!("the system's data {system} are older than the bundled {bundled}, and are used; update tzdata"),
+            );
+        }
+        Some(system) => found.ok(what, format!("the system's data {system} are used (bundled: {bundled})")),
+    }
+    let mut used: BTreeSet<&str> =
+        settings.feeds.iter().flat_map(|feed| feed.zones.values()).map(|zone| zone.as_str()).collect();
+    used.extend(settings.tenants.iter().filter_map(|tenant| tenant.rules.zone.as_ref()).map(|zone| zone.as_str()));
+    if !used.is_empty() {
+        found.ok(what, format!("the settings name {}", used.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+}
