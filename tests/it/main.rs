@@ -4,6 +4,7 @@
 
 mod entra;
 mod feed;
+mod mail;
 mod model_tenant;
 mod calendar;
 mod contract;
