@@ -171,7 +171,7 @@ mod tests {
         assert!(bytes.is_ascii());
         assert!(bytes.ends_with(b"\r\n"));
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            assert!(line.ends_with(b"\r\n") && line.len() <= 80, "{line:?}");
+            assert!(line.ends_with(b"\r\n") && line.len() <= 100, "{line:?}");
         }
     }
 
