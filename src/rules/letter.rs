@@ -168,7 +168,10 @@ impl Letters {
     pub fn built_in() -> Self {
         let mut env = Environment::empty();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+        env.set_auto_escape_callback(|name| match name.rsplit_once('.') {
+            Some((_, "txt")) => AutoEscape::None,
+            Some(_) | None => AutoEscape::Html,
+        });
         // Only delimiters can be wrong in a syntax, and these are the usual ones.
         env.set_syntax(
             SyntaxConfig::builder()

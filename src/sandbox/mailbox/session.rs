@@ -224,13 +224,12 @@ impl Session {
 
     /// What the client says to a challenge, decoded.
     async fn ask(&mut self, challenge: &str, initial: Option<String>) -> io::Result<Option<String>> {
-        let line = match initial {
-            Some(line) => line,
-            None => {
-                self.write(&format!("334 {challenge}\r\n")).await?;
-                let Some(line) = self.line().await? else { return Ok(None) };
-                line
-            }
+        let line = if let Some(line) = initial {
+            line
+        } else {
+            self.write(&format!("334 {challenge}\r\n")).await?;
+            let Some(line) = self.line().await? else { return Ok(None) };
+            line
         };
         let bytes = STANDARD.decode(line.trim()).unwrap_or_default();
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
@@ -281,10 +280,10 @@ impl Session {
             if first {
                 first = false;
                 let fault = self.note(Verb::Body, "");
-                if let Some(fault) = fault {
-                    if let Next::End = self.suffer(fault.effect).await? {
-                        return Ok(None);
-                    }
+                if let Some(fault) = fault
+                    && let Next::End = self.suffer(fault.effect).await?
+                {
+                    return Ok(None);
                 }
             }
             if lone_dot {
