@@ -3,6 +3,7 @@
 //! Files are dropped, the folder is polled, and what the state holds is read back by plain SQL.
 
 mod bytes;
+mod engines;
 mod folders;
 mod rosters;
 mod safety;
@@ -78,6 +79,14 @@ impl FeedDesk {
         Self { feed: feed("hr", folder), dir, rules: rules(), store, eyes: Eyes::default(), now: at("2027-02-01T00:00:00Z") }
     }
 
+    /// On a state that is there already.
+    pub(crate) fn on(store: Store, now: DateTime<Utc>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("drop");
+        std::fs::create_dir(&folder).unwrap();
+        Self { feed: feed("hr", folder), dir, rules: rules(), store, eyes: Eyes::default(), now }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.feed.folder
     }
@@ -105,8 +114,10 @@ impl FeedDesk {
 
     /// First column of a question, as texts.
     pub(crate) async fn ask(&self, sql: &'static str) -> Vec<String> {
-        let Store::Sqlite { read, .. } = &self.store else { panic!("these questions are for SQLite") };
-        sqlx::query_scalar(sql).fetch_all(read).await.unwrap()
+        match &self.store {
+            Store::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_all(read).await.unwrap(),
+            Store::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        }
     }
 
     /// The hires: id, engagement, date, state, reason, feed_status, revision.
@@ -119,8 +130,10 @@ impl FeedDesk {
     }
 
     pub(crate) async fn write_sql(&self, sql: &'static str) {
-        let Store::Sqlite { write, .. } = &self.store else { panic!("for SQLite") };
-        sqlx::query(sql).execute(write).await.unwrap();
+        match &self.store {
+            Store::Sqlite { write, .. } => drop(sqlx::query(sql).execute(write).await.unwrap()),
+            Store::Postgres(pool) => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+        }
     }
 
     /// Names in a part of the folder, sorted.
