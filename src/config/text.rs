@@ -118,6 +118,7 @@ pub(super) fn without_effect(sources: &Sources) -> Vec<String> {
         .map(|path| pattern_of(path))
         .filter(|pattern| key_of(pattern).is_some_and(|key| key.served == Served::NoEffect))
         .collect();
+    keys.sort();
     keys.dedup();
     keys
 }

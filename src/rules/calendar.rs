@@ -3,7 +3,7 @@
 //! chrono carries dates and instants, but its zone data is older than the law: one function here,
 //! [`instant_of`], makes the instant from jiff's database (the system's zoneinfo first, the bundled
 //! copy when there is none). Nothing here keeps an instant: callers compute again when zone data
-//! changes. Which versions are in force is told by [`crate::config::tz_versions`].
+//! changes. Which versions are in force is told by `tz_versions` in `config/zones.rs`.
 
 use std::fmt;
 use std::sync::OnceLock;

@@ -32,7 +32,7 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 fn problems(text: &str, env: &[(&str, &str)]) -> String {
-    load(text, env).expect_err("these settings are wrong")
+    load(text, env).unwrap_err()
 }
 
 /// Nothing but what must be set.
@@ -101,8 +101,8 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(settings.schedule.poll, "0 * * * * *");
     assert_eq!(settings.schedule.stop_within, Duration::from_secs(25));
     assert_eq!(settings.schedule.zone, None);
-    assert_eq!(tenant.rules.schedule.late_until, Duration::from_secs(8 * 3600));
-    assert_eq!(tenant.rules.pass.lifetime, Duration::from_secs(8 * 3600));
+    assert_eq!(tenant.rules.schedule.late_until, Duration::from_hours(8));
+    assert_eq!(tenant.rules.pass.lifetime, Duration::from_hours(8));
     assert!(tenant.rules.pass.one_time && tenant.enabled);
     assert_eq!((tenant.cloud, tenant.login_url.as_str()), (Cloud::Global, "https://login.microsoftonline.com/"));
     let [feed] = settings.feeds.as_slice() else { panic!("one feed") };
@@ -218,8 +218,8 @@ schedule = { zone = "Asia/Kolkata" }
     let (contoso, fabrikam) = (settings.tenant("contoso").unwrap(), settings.tenant("fabrikam").unwrap());
     assert_eq!(contoso.rules.schedule.send_at.to_string(), "05:00:00");
     assert_eq!(fabrikam.rules.schedule.send_at.to_string(), "06:00:00");
-    assert_eq!(contoso.rules.pass.lifetime, Duration::from_secs(4 * 3600));
-    assert_eq!(fabrikam.rules.pass.lifetime, Duration::from_secs(3600));
+    assert_eq!(contoso.rules.pass.lifetime, Duration::from_hours(4));
+    assert_eq!(fabrikam.rules.pass.lifetime, Duration::from_hours(1));
     assert_eq!(contoso.rules.zone.as_ref().unwrap().as_str(), "Europe/Berlin");
     assert_eq!(fabrikam.rules.zone.as_ref().unwrap().as_str(), "Asia/Kolkata");
     assert_ne!(contoso.rules.guard, fabrikam.rules.guard);
@@ -393,6 +393,32 @@ fn every_line_of_the_example_can_be_taken() {
         n_shown += 1;
     }
     assert!(n_shown > 15, "{n_shown}");
+}
+
+/// Whatever stands where a value should: it is taken, or refused at its own line, and never a panic.
+#[test]
+fn odd_values_are_refused_at_their_line() {
+    const ODD: [&str; 5] = ["true", "-1", "\"\"", "[1, { x = nan }]", "\"\\u0000\\u202e\""];
+    let example = text::init();
+    let lines: Vec<&str> = example.lines().collect();
+    for key in KEYS {
+        let (table, leaf) = key.path.rsplit_once('.').unwrap();
+        let header =
+            lines.iter().position(|line| *line == format!("[{table}]") || *line == format!("[[{table}]]")).unwrap();
+        let begins = |line: &&str| line.trim_start_matches("# ").starts_with(&format!("{leaf} = "));
+        let at = header + lines[header..].iter().position(begins).unwrap();
+        for odd in ODD {
+            let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            changed[at] = format!("{leaf} = {odd}");
+            if let Err(problem) = load(&changed.join("\n"), &[]) {
+                let place = format!("firstpass.toml:{}: ", at + 1);
+                // Some are refused at the line of another key that no longer fits.
+                let told =
+                    |line: &str| line.starts_with(&place) || line.contains(key.path) || key.path == "tenant.name";
+                assert!(problem.lines().any(told), "{leaf} = {odd}: {problem}");
+            }
+        }
+    }
 }
 
 mod secrets {
