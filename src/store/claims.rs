@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::engine::{Sql, in_transaction, on_reader, sql};
-use super::rows::{RawHire, RawPass, hire_columns, instant, maybe_ms, ms, pass_columns};
+use super::raw::{RawHire, RawPass, hire_columns, instant, maybe_ms, ms, pass_columns};
 use super::{Claimed, Rest, Store, StoreError};
 use crate::rules::hire::{Reason, State};
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, sql};
 use super::passes::{EVEN_LATE, OURS};
-use super::rows::{maybe_ms, ms};
+use super::raw::{maybe_ms, ms};
 use super::{Claimed, Store, StoreError};
 use crate::rules::hire::Outcome;
 

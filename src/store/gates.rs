@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::engine::{Sql, in_transaction, on_engine, on_reader, sql};
-use super::rows::{instant, ms};
+use super::raw::{instant, ms};
 use super::{Store, StoreError};
 use crate::rules::hire::Reason;
 

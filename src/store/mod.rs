@@ -15,6 +15,7 @@ mod open;
 mod operate;
 mod passes;
 mod place;
+mod raw;
 mod replan;
 mod review;
 pub mod rows;

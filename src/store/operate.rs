@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::engine::{Sql, in_transaction, on_reader, sql};
-use super::rows::{RawHire, hire_columns, maybe_ms, ms};
+use super::raw::{RawHire, hire_columns, maybe_ms, ms};
 use super::{HireRow, Store, StoreError};
 use crate::rules::hire::{FeedStatus, OperatorStatus, State};
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, on_reader, sql};
-use super::rows::{instant, maybe_ms, ms};
+use super::raw::{instant, maybe_ms, ms};
 use super::{Claimed, Store, StoreError};
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 
@@ -334,21 +334,28 @@ fn intent_sentence(pass_id: i64, cleared: &Cleared) -> String {
     let start =
         ask.start.map_or_else(|| "usable at once".to_owned(), |start| format!("usable from {}", seconds(start)));
     let uses = if ask.one_time { "once" } else { "several times" };
-    let notes = cleared.notes().iter().chain(&cleared.channel().notes);
-    let notes: String = notes.map(|note| format!("; {note}")).collect();
-    format!("pass row {pass_id} for account {}: {start}, {} minutes, {uses}{notes}", ask.user, ask.lifetime_min)
+    let ask = format!("pass row {pass_id} for account {}: {start}, {} minutes, {uses}", ask.user, ask.lifetime_min);
+    with_notes(ask, cleared.notes().iter().chain(&cleared.channel().notes))
 }
 
 /// What Graph answered.
 fn issued_sentence(pass: &IssuedPass) -> String {
-    let notes: String = pass.notes().iter().map(|note| format!("; {note}")).collect();
-    format!(
-        "pass {} (row {}) can be used from {} until {}{notes}",
+    let answered = format!(
+        "pass {} (row {}) can be used from {} until {}",
         pass.graph_id(),
         pass.pass_id(),
         seconds(pass.from()),
         seconds(pass.until())
-    )
+    );
+    with_notes(answered, pass.notes())
+}
+
+fn with_notes<'a>(mut sentence: String, notes: impl IntoIterator<Item = &'a String>) -> String {
+    for note in notes {
+        sentence.push_str("; ");
+        sentence.push_str(note);
+    }
+    sentence
 }
 
 fn seconds(at: DateTime<Utc>) -> String {

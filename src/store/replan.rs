@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, on_engine, on_reader, sql};
-use super::rows::{RawHire, hire_columns, maybe_ms, ms};
+use super::raw::{RawHire, hire_columns, maybe_ms, ms};
 use super::{HireRow, Store, StoreError};
 
 /// New instants for one hire; written when the revision still stands.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::engine::{Sql, on_reader, sql};
-use super::rows::{RawHire, RawPass, hire_columns, ms, pass_columns};
+use super::raw::{RawHire, RawPass, hire_columns, ms, pass_columns};
 use super::{HireRow, KeyText, PassRow, Store, StoreError};
 use crate::rules::hire::State;
 

@@ -39,7 +39,7 @@ static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of a new, empty database; `None` when this machine has no PostgreSQL (said once).
-pub async fn database() -> Option<String> {
+pub(crate) async fn database() -> Option<String> {
     let cluster = CLUSTER.get_or_init(start).as_ref()?;
     let host = cluster.dir.replace('/', "%2F");
     let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
@@ -64,13 +64,8 @@ fn start() -> Option<Cluster> {
     } else {
         Command::new("sh")
     };
-    let mut supervisor = command
-        .args(["-c", SUPERVISOR, "sh"])
-        .arg(&bin)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("sh starts");
+    let mut supervisor =
+        command.args(["-c", SUPERVISOR, "sh"]).arg(&bin).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut dir = String::new();
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut dir).unwrap();
     assert!(!dir.is_empty(), "PostgreSQL of {} did not start", bin.display());

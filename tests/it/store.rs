@@ -16,30 +16,30 @@ use zeroize::Zeroizing;
 
 use crate::pg;
 
-pub const LEASE: Duration = Duration::from_secs(300);
-pub const USER: Uuid = Uuid::from_u128(0x11);
-pub const MANAGER: Uuid = Uuid::from_u128(0x22);
-pub const WORKER: Uuid = Uuid::from_u128(0x33);
+pub(crate) const LEASE: Duration = Duration::from_mins(5);
+pub(crate) const USER: Uuid = Uuid::from_u128(0x11);
+pub(crate) const MANAGER: Uuid = Uuid::from_u128(0x22);
+pub(crate) const WORKER: Uuid = Uuid::from_u128(0x33);
 
 /// `at(5, 30)` = 2027-03-01 05:30 UTC, a day on which everything here happens.
-pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {
+pub(crate) fn at(hour: u32, minute: u32) -> DateTime<Utc> {
     chrono::NaiveDate::from_ymd_opt(2027, 3, 1).unwrap().and_hms_opt(hour, minute, 0).unwrap().and_utc()
 }
 
 /// A state in a file of its own, which outlives nothing.
-pub struct Temp {
-    pub store: Store,
-    pub url: String,
+pub(crate) struct Temp {
+    pub(crate) store: Store,
+    pub(crate) url: String,
     _dir: tempfile::TempDir,
 }
 
-pub async fn sqlite() -> Temp {
+pub(crate) async fn sqlite() -> Temp {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("state.db").display());
     Temp { store: Store::open(&url, &Open::default()).await.unwrap(), url, _dir: dir }
 }
 
-pub async fn postgres() -> Option<Store> {
+pub(crate) async fn postgres() -> Option<Store> {
     Some(Store::open(&pg::database().await?, &Open::default()).await.unwrap())
 }
 
@@ -63,14 +63,14 @@ macro_rules! on_both {
 }
 
 /// Runs SQL of a test on whichever engine; returns the rows that counted.
-pub async fn sql(store: &Store, text: &'static str) -> Result<u64, sqlx::Error> {
+pub(crate) async fn sql(store: &Store, text: &'static str) -> Result<u64, sqlx::Error> {
     match store {
         Store::Sqlite { write, .. } => sqlx::query(text).execute(write).await.map(|done| done.rows_affected()),
         Store::Postgres(pool) => sqlx::query(text).execute(pool).await.map(|done| done.rows_affected()),
     }
 }
 
-pub async fn number(store: &Store, text: &'static str) -> i64 {
+pub(crate) async fn number(store: &Store, text: &'static str) -> i64 {
     match store {
         Store::Sqlite { write, .. } => sqlx::query_scalar(text).fetch_one(write).await.unwrap(),
         Store::Postgres(pool) => sqlx::query_scalar(text).fetch_one(pool).await.unwrap(),
@@ -78,11 +78,11 @@ pub async fn number(store: &Store, text: &'static str) -> i64 {
 }
 
 /// A hire of contoso in Berlin who starts at 09:00 local (08:00Z) and is due at 06:00Z.
-pub async fn hire(store: &Store, employee_id: &str) {
+pub(crate) async fn hire(store: &Store, employee_id: &str) {
     hire_of(store, "contoso", employee_id, at(6, 0)).await;
 }
 
-pub async fn hire_of(store: &Store, tenant: &str, employee_id: &str, look_at: DateTime<Utc>) {
+pub(crate) async fn hire_of(store: &Store, tenant: &str, employee_id: &str, look_at: DateTime<Utc>) {
     const INSERT: &str =
         "INSERT INTO hire (tenant, employee_id, feed, source_file, source_line, user_ref, display_name,
           manager_ref, start_date, start_time, zone, send_time, start_at, send_at, window_from, window_until,
@@ -113,7 +113,7 @@ pub async fn hire_of(store: &Store, tenant: &str, employee_id: &str, look_at: Da
     .unwrap();
 }
 
-pub fn cleared() -> Cleared {
+pub(crate) fn cleared() -> Cleared {
     let account = Account {
         object_id: USER,
         upn: "ada@contoso.example".into(),
@@ -138,7 +138,7 @@ pub fn cleared() -> Cleared {
     )
 }
 
-pub fn issued(intended: &Intended, graph_id: &str) -> IssuedPass {
+pub(crate) fn issued(intended: &Intended, graph_id: &str) -> IssuedPass {
     let listed = ListedPass {
         id: graph_id.into(),
         created: Some(at(6, 1)),
@@ -151,24 +151,24 @@ pub fn issued(intended: &Intended, graph_id: &str) -> IssuedPass {
     IssuedPass::from_answer(intended, made, at(6, 1)).unwrap()
 }
 
-pub async fn claim(store: &Store, now: DateTime<Utc>) -> Option<Claimed> {
+pub(crate) async fn claim(store: &Store, now: DateTime<Utc>) -> Option<Claimed> {
     store.claim(now, WORKER, LEASE, true).await.unwrap()
 }
 
-pub fn pending(look_at: Option<DateTime<Utc>>) -> Rest {
+pub(crate) fn pending(look_at: Option<DateTime<Utc>>) -> Rest {
     Rest { state: State::Pending, reason: None, what_to_do: String::new(), look_at, seen: None, why: "waits".into() }
 }
 
-pub async fn only_hire(store: &Store) -> HireRow {
+pub(crate) async fn only_hire(store: &Store) -> HireRow {
     let mut hires = store.all_hires().await.unwrap();
     assert_eq!(hires.len(), 1);
     hires.remove(0)
 }
 
 /// Claims, intends, issues, mails and delivers: returns the pass row's id.
-pub async fn deliver(store: &Store, now: DateTime<Utc>, graph_id: &str) -> i64 {
-    let claimed = claim(store, now).await.expect("something is due");
-    let intended = store.intend(&claimed, now, cleared()).await.unwrap().expect("ours");
+pub(crate) async fn deliver(store: &Store, now: DateTime<Utc>, graph_id: &str) -> i64 {
+    let claimed = claim(store, now).await.unwrap();
+    let intended = store.intend(&claimed, now, cleared()).await.unwrap().unwrap();
     let pass = issued(&intended, graph_id);
     assert_eq!(store.issued(&claimed, now, &pass, pass.lifetime_min()).await.unwrap(), Some(claimed.hire.revision));
     assert!(store.mailing(&claimed, now, pass.pass_id(), "<1@firstpass>").await.unwrap());
@@ -252,12 +252,12 @@ async fn a_lease_is_over_by_time_by_a_clock_gone_back_and_on_sqlite_by_another_p
         hire(&store, "E1").await;
         let first = claim(&store, at(6, 0)).await.unwrap();
         assert!(claim(&store, at(6, 4)).await.is_none(), "leased");
-        let second = claim(&store, at(6, 5)).await.expect("its end has passed");
+        let second = claim(&store, at(6, 5)).await.unwrap();
         assert_ne!(first.token, second.token);
         assert!(!store.rest(first, at(6, 5), pending(None)).await.unwrap(), "the first holder has lost it");
         assert!(claim(&store, at(5, 59)).await.is_none(), "not due then");
         sql(&store, "UPDATE hire SET look_at = 0").await.unwrap();
-        let third = claim(&store, at(2, 0)).await.expect("a lease of hours is nobody's: the clock went back");
+        let third = claim(&store, at(2, 0)).await.unwrap();
         let other = store.claim(at(2, 1), Uuid::from_u128(9), LEASE, true).await.unwrap();
         match store {
             Store::Sqlite { .. } => assert!(other.is_some(), "on SQLite there is one process: ours"),
@@ -351,11 +351,11 @@ async fn a_second_intent_is_impossible_while_one_is_unsettled() {
         assert!(store.condemn(&claimed, n, 1, Some("g1"), false, "unknown outcome").await.unwrap());
         assert!(store.intend(&claimed, n, cleared()).await.unwrap().is_none(), "condemned");
         assert!(store.gone(&claimed, n, 1).await.unwrap());
-        let again = store.intend(&claimed, n, cleared()).await.unwrap().expect("settled");
+        let again = store.intend(&claimed, n, cleared()).await.unwrap().unwrap();
         assert_eq!(only_hire(&store).await.tries, 2, "an intent that did not count burns no try");
         assert!(store.not_made(&claimed, n, again.pass_id(), false, "connection refused").await.unwrap());
         assert_eq!(only_hire(&store).await.tries, 1, "what never reached Graph is no try");
-        let second = store.intend(&claimed, n, cleared()).await.unwrap().expect("over is settled");
+        let second = store.intend(&claimed, n, cleared()).await.unwrap().unwrap();
         // Also not by hand, and not by a statement that we may write one day.
         let twin = "INSERT INTO pass (hire_id, state, claim_token, user_id, lifetime_min, one_time, recipient,
                       manager_id, made_at, hire_revision) VALUES (1, 'mailing', 't', 'u', 1, 1, 'r', 'm', 0, 1)";
@@ -671,7 +671,7 @@ async fn a_retry_opens_a_window_only_behind_the_send_instant() {
     on_both!(|store| {
         hire(&store, "E1").await;
         let key = KeyText("E1".into());
-        let retry = Operate::Retry { late_until: Duration::from_secs(3600) };
+        let retry = Operate::Retry { late_until: Duration::from_hours(1) };
         sql(&store, "UPDATE hire SET tries = 20, state = 'attention', reason = 'tries-exhausted', look_at = NULL")
             .await
             .unwrap();

@@ -200,7 +200,7 @@ async fn the_settings_of_every_connection() {
 
 #[tokio::test]
 async fn gates_and_the_sign_of_life_survive_a_restart() {
-    let urls = [Some(sqlite_url().await), pg::database().await.map(|url| (url, None))];
+    let urls = [Some(sqlite_url()), pg::database().await.map(|url| (url, None))];
     for (url, _dir) in urls.into_iter().flatten() {
         let store = Store::open(&url, &Open::default()).await.unwrap();
         hire(&store, "E1").await;
@@ -245,7 +245,7 @@ async fn gates_and_the_sign_of_life_survive_a_restart() {
     }
 }
 
-async fn sqlite_url() -> (String, Option<tempfile::TempDir>) {
+fn sqlite_url() -> (String, Option<tempfile::TempDir>) {
     let dir = tempfile::tempdir().unwrap();
     (format!("sqlite:{}", dir.path().join("state.db").display()), Some(dir))
 }
