@@ -11,7 +11,6 @@ mod contract;
 mod model_contract;
 mod pg;
 mod store;
-mod store_open;
 mod model_faults;
 mod scene;
 mod settings;
