@@ -30,6 +30,8 @@ const START_SLACK: TimeDelta = TimeDelta::seconds(60);
 const NOW_SLACK: TimeDelta = TimeDelta::minutes(5);
 /// An intent counts as not made only when the last look came so long after it (design 4).
 pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// So long after its intent a POST may still be applied by something between us and Graph.
+const LATEST: Duration = Duration::from_secs(24 * 3600);
 /// And when so many looks found nothing.
 const LOOKS_NEEDED: i64 = 2;
 
@@ -56,6 +58,13 @@ pub fn made_by<'a>(
             && pass.one_time == Some(intent.one_time)
             && !known.contains(&pass.id)
     })
+}
+
+/// The listed pass that an intent made whose POST was applied long after, if any: everything fits
+/// but the time of its making. Only an intent with a start can be told from an admin's pass so late.
+pub fn made_late_by<'a>(intent: &Intent, listed: &'a [ListedPass], known: &[String]) -> Option<&'a ListedPass> {
+    intent.start?;
+    made_by(intent, listed, known, LATEST)
 }
 
 /// What follows from `looks` looks that found nothing, this one included.

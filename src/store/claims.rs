@@ -17,6 +17,8 @@ use crate::rules::hire::{Reason, State};
 
 /// Claims without a rest after which a hire pauses: something about it ends the worker each time.
 const CLAIMS_BEFORE_PAUSE: i64 = 5;
+/// A POST without an answer may still be applied for so long.
+const LATE_POSTS: TimeDelta = TimeDelta::days(1);
 /// How long it pauses.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
@@ -50,10 +52,12 @@ const CLAIM: Sql = sql!(
     postgres: claim!("", " FOR UPDATE SKIP LOCKED")
 );
 
+/// Also intents that were counted as not made within the last day: their POST may come late.
 const ITS_PASSES: Sql = sql!(concat!(
     "SELECT ",
     pass_columns!(),
-    " FROM pass WHERE hire_id = $1 AND (state NOT IN ('gone', 'over') OR owes = 1) ORDER BY id"
+    " FROM pass WHERE hire_id = $1 AND (state NOT IN ('gone', 'over') OR owes = 1
+        OR (state = 'over' AND graph_id IS NULL AND looks > 0 AND made_at > $2)) ORDER BY id"
 ));
 
 const FOR_REST: Sql = sql!(
@@ -128,7 +132,7 @@ impl Store {
             match hire {
                 None => None,
                 Some(hire) => {
-                    let passes = sqlx::query_as(text(ITS_PASSES)).bind(hire.id).fetch_all(&mut *tx).await?;
+                    let passes = sqlx::query_as(text(ITS_PASSES)).bind(hire.id).bind(ms(now - LATE_POSTS)).fetch_all(&mut *tx).await?;
                     Some((hire, passes))
                 }
             }

@@ -16,6 +16,13 @@ use crate::rules::hire::Outcome;
 const NOT_MADE: Sql = sql!(
     "UPDATE pass SET state = 'over', cause = $3, look_at = NULL WHERE id = $1 AND hire_id = $2 AND state = 'intended'"
 );
+/// Counted as not made, and there it is.
+const ADOPT: Sql = sql!(
+    "UPDATE pass SET state = 'condemned', graph_id = $3, cause = $4, looks = 0, look_at = NULL
+     WHERE id = $1 AND hire_id = $2 AND state = 'over' AND graph_id IS NULL
+       AND NOT EXISTS (SELECT 1 FROM pass o WHERE o.hire_id = $2
+                         AND o.state IN ('intended', 'issued', 'mailing', 'condemned'))"
+);
 /// A POST that did not reach Graph's judgement is no try.
 const NO_TRY: Sql = sql!("UPDATE hire SET tries = tries - 1 WHERE id = $1 AND tries > 0");
 /// Whose pass goes is no longer delivered, not even between this commit and the end of the claim.
@@ -112,6 +119,21 @@ impl Store {
                 .bind(cause),
             hire: Some(HIRE_REPLANNED),
             what: "condemned", why: format!("pass row {pass_id} must go: {cause}")))
+    }
+
+    /// `over → condemned`: the POST of an intent that counted as not made came late.
+    pub async fn adopt(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        graph_id: &str,
+        cause: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: EVEN_LATE,
+            |tx, text| sqlx::query(text(ADOPT)).bind(pass_id).bind(claimed.hire.id).bind(graph_id).bind(cause),
+            hire: Some(HIRE_REPLANNED),
+            what: "condemned", why: format!("pass {graph_id} of pass row {pass_id} came late and must go")))
     }
 
     /// `condemned → gone`: the directory answered the DELETE with 204 or 404.

@@ -3,7 +3,7 @@
 //! The civil start never changes here: only what was computed from it. Read a page, compute with
 //! `rules/calendar.rs`, write back what differs; a row that moved meanwhile is left for the next page.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 
 use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, on_engine, on_reader, sql};
@@ -23,6 +23,8 @@ pub struct Planned {
     pub start_at: Option<DateTime<Utc>>,
     /// Send instant.
     pub send_at: Option<DateTime<Utc>>,
+    /// Wall time of the send instant.
+    pub send_time: NaiveTime,
     /// From when a pass may be sent.
     pub window_from: Option<DateTime<Utc>>,
     /// Until when.
@@ -50,7 +52,7 @@ const OPEN_HIRES: Sql = sql!(concat!(
 ));
 const REPLAN: Sql = sql!(
     "UPDATE hire SET start_at = $3, send_at = $4, window_from = $5, window_until = $6, day_from = $7, day_until = $8,
-       look_at = $9, changed = $10, revision = revision + 1
+       look_at = $9, changed = $10, send_time = $11, revision = revision + 1
      WHERE id = $1 AND revision = $2"
 );
 
@@ -96,6 +98,7 @@ impl Store {
                     .bind(maybe_ms(plan.day_until))
                     .bind(maybe_ms(plan.look_at))
                     .bind(ms(now))
+                    .bind(plan.send_time.format("%H:%M:%S").to_string())
                     .execute(&mut *tx)
                     .await?
                     .rows_affected();

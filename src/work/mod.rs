@@ -10,6 +10,7 @@ pub mod in_hand;
 pub mod intake;
 pub mod onboard;
 pub mod send;
+mod replan;
 pub mod service;
 pub mod settle;
 pub mod tick;
@@ -50,6 +51,8 @@ pub struct Work {
     gates: Mutex<BTreeMap<String, Gate>>,
     /// Per tenant, the hire last refused with 403, until something succeeds.
     refused: Mutex<BTreeMap<String, i64>>,
+    /// When it was last looked whether instants must be made anew.
+    replanned: Mutex<Option<DateTime<Utc>>>,
     stopping: AtomicBool,
 }
 
@@ -111,6 +114,7 @@ impl Work {
             slots: Mutex::default(),
             gates: Mutex::default(),
             refused: Mutex::default(),
+            replanned: Mutex::default(),
             stopping: AtomicBool::new(false),
         })
     }

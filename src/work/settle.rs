@@ -44,6 +44,8 @@ pub(super) struct Torn {
 enum Left {
     /// Nothing out there any more.
     Nothing,
+    /// A pass of an intent that counted as not made was out there, and is gone.
+    CameLate,
     /// Nothing out there, and the recipient of this row must be told.
     Owed(Box<PassRow>),
     /// The letter was received and used.
@@ -66,9 +68,22 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
     let mut settled =
         Settled { standing: looked_at_as(attempt.hire().state), watch: None, blocked: None, owed: Vec::new() };
     let passes = std::mem::take(&mut attempt.claimed.passes);
+    let mut came_late = false;
     for pass in passes {
-        match settle_one(attempt, &pass).await? {
+        let left = match pass.state {
+            // A late POST of our own has taken the place of what we mailed.
+            PassState::Mailed if came_late => tear(attempt, &pass, true, Cause::LostAnswer).await?,
+            PassState::Mailed
+            | PassState::Intended
+            | PassState::Issued
+            | PassState::Mailing
+            | PassState::Condemned
+            | PassState::Gone
+            | PassState::Over => settle_one(attempt, &pass).await?,
+        };
+        match left {
             Left::Nothing => settled.replan(&pass),
+            Left::CameLate => came_late = true,
             Left::Owed(row) => {
                 settled.replan(&pass);
                 settled.owed.push(*row);
@@ -106,6 +121,7 @@ async fn settle_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop>
         PassState::Condemned => delete(attempt, pass).await,
         PassState::Mailed => mailed(attempt, pass).await,
         PassState::Gone | PassState::Over if pass.owes => Ok(Left::Owed(Box::new(pass.clone()))),
+        PassState::Over if pass.graph_id.is_none() => late_post(attempt, pass).await,
         PassState::Gone | PassState::Over => Ok(Left::Nothing),
     }
 }
@@ -115,10 +131,8 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
     let listed = list(attempt, pass.user_id).await?;
     let store = &attempt.work.store;
     let known = store.our_graph_ids(pass.user_id).await?;
-    let intent =
-        Intent { made_at: pass.made_at, start: pass.start, lifetime_min: pass.lifetime_min, one_time: pass.one_time };
     let now = attempt.now();
-    if let Some(found) = unsettled::made_by(&intent, &listed, &known, attempt.work.limits.graph_request) {
+    if let Some(found) = unsettled::made_by(&intent_of(pass), &listed, &known, attempt.work.limits.graph_request) {
         if found.is_used() {
             store.received(&attempt.claimed, now, pass.id, &found.id).await?;
             return Ok(Left::Received);
@@ -137,6 +151,23 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
             store.looked(&attempt.claimed, now, pass.id, looks, Some(at)).await?;
             Ok(Left::Blocked(at))
         }
+    }
+}
+
+/// An intent that counted as not made: its POST may have been applied after all, and override ours.
+async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
+    let listed = list(attempt, pass.user_id).await?;
+    let store = &attempt.work.store;
+    let known = store.our_graph_ids(pass.user_id).await?;
+    let Some(late) = unsettled::made_late_by(&intent_of(pass), &listed, &known) else { return Ok(Left::Nothing) };
+    if !store.adopt(&attempt.claimed, attempt.now(), pass.id, &late.id, Cause::LostAnswer.as_str()).await? {
+        return Ok(Left::Blocked(attempt.now()));
+    }
+    let key = attempt.key();
+    warn!(hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");
+    match delete(attempt, &PassRow { graph_id: Some(late.id.clone()), looks: 0, ..pass.clone() }).await? {
+        Left::Nothing => Ok(Left::CameLate),
+        left @ (Left::CameLate | Left::Owed(_) | Left::Received | Left::Mailed(_) | Left::Past | Left::Blocked(_)) => Ok(left),
     }
 }
 
@@ -265,6 +296,10 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
 
 fn over_with(pass: &PassRow) -> Left {
     if pass.owes { Left::Owed(Box::new(pass.clone())) } else { Left::Nothing }
+}
+
+fn intent_of(pass: &PassRow) -> Intent {
+    Intent { made_at: pass.made_at, start: pass.start, lifetime_min: pass.lifetime_min, one_time: pass.one_time }
 }
 
 /// When a condemned pass ends by itself.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, warn};
 
-use super::{Slots, Work, lock, onboard};
+use super::{Slots, Work, lock, onboard, replan};
 use crate::feed::FileReport;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
@@ -47,6 +47,7 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
     let now = work.clock.now();
     work.store.heartbeat(now).await?;
+    replan::replan(work, now).await?;
     let mut report = TickReport::default();
     match feeds {
         Feeds::Read => intake(work, &mut report).await,

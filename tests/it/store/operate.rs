@@ -22,6 +22,7 @@ async fn replanned_hires_move_only_when_their_revision_stands() {
             revision: 1,
             start_at: Some(at(9, 0)),
             send_at: Some(at(7, 0)),
+            send_time: chrono::NaiveTime::from_hms_opt(7, 0, 0).unwrap(),
             window_from: Some(at(7, 0)),
             window_until: Some(at(17, 0)),
             day_from: Some(at(0, 0)),
