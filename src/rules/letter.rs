@@ -276,7 +276,7 @@ pub fn message_id(hire: i64, pass: i64, domain: &str) -> String {
 }
 
 /// A value from HR or a directory as one line of text: no control characters, line breaks or direction
-/// overrides, at most [`NAME_MAX`] characters.
+/// overrides, at most 100 characters.
 ///
 /// ```
 /// use firstpass::rules::letter::plain;

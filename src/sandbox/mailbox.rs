@@ -4,7 +4,8 @@
 //! It is more gullible than a real server on purpose: a line that holds a lone dot ends a letter
 //! whatever stands before it, so smuggled commands would be obeyed and seen. It delivers nothing.
 //! The server has a thread and a runtime of its own, so a client's runtime may be dropped in the
-//! middle of a letter. Reading order: `fault`, `session`, `letter`.
+//! middle of a letter. Reading order: `fault`, `session`, `data`,
+//! `letter`.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use super::tls::Ca;
 use crate::clock::Clock;
 use crate::config::Tls;
 
+mod data;
 mod fault;
 mod letter;
 mod session;

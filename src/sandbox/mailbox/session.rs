@@ -1,4 +1,5 @@
 //! One connection of the model mail server, from greeting to goodbye (RFC 5321, 3207, 4954).
+//! What follows DATA is in `data`.
 
 use std::io;
 use std::sync::Arc;
@@ -9,29 +10,28 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::TcpStream;
 
 use super::fault::{Effect, MailFault, Verb, When};
-use super::letter::ReceivedLetter;
 use super::{Options, Recipients, Said, Shared};
 use crate::config::Tls;
 
 /// A command line longer than this ends the session; RFC 4954 allows 12288 for AUTH.
 const LINE_MAX: u64 = 16 * 1024;
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-struct Session {
-    stream: BufReader<Box<dyn Stream>>,
-    shared: Arc<Shared>,
-    options: Options,
-    connection: usize,
-    encrypted: bool,
-    user: Option<String>,
-    from: Option<String>,
-    to: Vec<String>,
+pub(super) struct Session {
+    pub(super) stream: BufReader<Box<dyn Stream>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: Options,
+    pub(super) connection: usize,
+    pub(super) encrypted: bool,
+    pub(super) user: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) to: Vec<String>,
 }
 
 /// What follows a command.
-enum Next {
+pub(super) enum Next {
     Go,
     Upgrade,
     End,
@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Writes one line into the journal and asks whether a fault is due.
-    fn note(&self, verb: Verb, line: &str) -> Option<MailFault> {
+    pub(super) fn note(&self, verb: Verb, line: &str) -> Option<MailFault> {
         let line = if verb == Verb::Auth { "AUTH" } else { line };
         let mut state = self.shared.lock();
         state.said.push(Said { connection: self.connection, verb, line: line.to_owned() });
@@ -235,91 +235,8 @@ impl Session {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    async fn data(&mut self, fault: Option<MailFault>) -> io::Result<Next> {
-        if self.to.is_empty() {
-            return self.answer(fault, "503 5.5.1 Need RCPT command").await;
-        }
-        if let Next::End = self.answer(fault, "354 End data with <CR><LF>.<CR><LF>").await? {
-            return Ok(Next::End);
-        }
-        let Some(wire) = self.body().await? else { return Ok(Next::End) };
-        let fault = self.note(Verb::Dot, "");
-        if let Some(MailFault { when: When::Before, effect, .. }) = &fault {
-            match effect {
-                Effect::Drop | Effect::Reply(..) => {
-                    (self.from, self.to) = (None, Vec::new());
-                    return self.answer(fault, "").await;
-                }
-                // Neither a held nor a late letter is stored before its time.
-                Effect::Hold | Effect::Delay(_) => {
-                    if let Next::End = self.suffer(effect.clone()).await? {
-                        return Ok(Next::End);
-                    }
-                    let reply = self.store(wire);
-                    return self.answer(None, &reply).await;
-                }
-            }
-        }
-        let reply = self.store(wire);
-        self.answer(fault, &reply).await
-    }
-
-    /// Reads to the final dot; `None` when the connection ends before.
-    async fn body(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut wire = Vec::new();
-        let mut first = true;
-        loop {
-            let mut line = Vec::new();
-            if self.stream.read_until(b'\n', &mut line).await? == 0 {
-                return Ok(None);
-            }
-            let lone_dot = matches!(line.as_slice(), b".\r\n" | b".\n");
-            if wire.len() <= self.options.max_bytes || lone_dot {
-                wire.extend_from_slice(&line);
-            }
-            if first {
-                first = false;
-                let fault = self.note(Verb::Body, "");
-                if let Some(fault) = fault
-                    && let Next::End = self.suffer(fault.effect).await?
-                {
-                    return Ok(None);
-                }
-            }
-            if lone_dot {
-                return Ok(Some(wire));
-            }
-        }
-    }
-
-    fn store(&mut self, wire: Vec<u8>) -> String {
-        let (from, to) = (self.from.take().unwrap_or_default(), std::mem::take(&mut self.to));
-        if wire.len() > self.options.max_bytes {
-            return "552 5.3.4 Message size exceeds fixed limit".to_owned();
-        }
-        let letter = ReceivedLetter {
-            from,
-            to,
-            at: self.options.clock.now(),
-            connection: self.connection,
-            user: self.user.clone(),
-            encrypted: self.encrypted,
-            raw: unstuffed(&wire),
-            wire,
-        };
-        let mut state = self.shared.lock();
-        let number = state.letters.len() + 1;
-        if let Some(folder) = &self.options.folder
-            && let Err(error) = letter.write(folder, number)
-        {
-            return format!("451 4.3.0 Cannot store the letter: {}", error.kind());
-        }
-        state.letters.push(letter);
-        format!("250 2.0.0 Ok: queued as MODEL{number:04}")
-    }
-
     /// The answer, or what the fault makes of it.
-    async fn answer(&mut self, fault: Option<MailFault>, reply: &str) -> io::Result<Next> {
+    pub(super) async fn answer(&mut self, fault: Option<MailFault>, reply: &str) -> io::Result<Next> {
         match fault.map(|fault| fault.effect) {
             None => {}
             Some(Effect::Reply(code, text)) => {
@@ -336,7 +253,7 @@ impl Session {
         Ok(Next::Go)
     }
 
-    async fn suffer(&mut self, effect: Effect) -> io::Result<Next> {
+    pub(super) async fn suffer(&mut self, effect: Effect) -> io::Result<Next> {
         match effect {
             Effect::Drop => return Ok(Next::End),
             Effect::Reply(code, text) => {
@@ -424,17 +341,4 @@ fn path(line: &str) -> Option<String> {
     let (_, rest) = line.split_once('<')?;
     let (path, _) = rest.split_once('>')?;
     Some(path.to_owned())
-}
-
-/// The message without stuffed dots and without the final one.
-fn unstuffed(wire: &[u8]) -> Vec<u8> {
-    let mut raw = Vec::with_capacity(wire.len());
-    for line in wire.split_inclusive(|byte| *byte == b'\n') {
-        match line {
-            b".\r\n" | b".\n" => {}
-            [b'.', rest @ ..] => raw.extend_from_slice(rest),
-            line => raw.extend_from_slice(line),
-        }
-    }
-    raw
 }
