@@ -31,7 +31,8 @@ class Handler:
                           "raw": base64.b64encode(envelope.original_content).decode()}), flush=True)
         return "250 2.0.0 taken"
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"onboarding", b"right"))
+    # "handled" would say that the answer was given here.
+    return AuthResult(success=(data.login, data.password) == (b"onboarding", b"right"), handled=False)
 async def main():
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)

@@ -5,6 +5,7 @@
 mod entra;
 mod feed;
 mod mail;
+mod mail_peers;
 mod model_tenant;
 mod calendar;
 mod contract;
