@@ -93,11 +93,15 @@ impl Sources {
 
     fn secret(&self, scope: Scope, key: &str) -> Option<SecretFile> {
         let written = self.get(scope, key, word::secret)?;
-        let owner = match scope {
-            Scope::Tenant(_) => self.get(scope, "tenant.name", word::name),
-            Scope::Global | Scope::Feed(_) => None,
+        let own = match scope {
+            Scope::Tenant(index) => self.path(scope, key).starts_with(&format!("tenant.{index}.")),
+            Scope::Global | Scope::Feed(_) => false,
         };
-        let shown = owner.map_or_else(|| key.to_owned(), |name| format!("tenant {name}, {key}"));
+        let owner = self.get(scope, "tenant.name", word::name).filter(|_| own);
+        let shown = match owner {
+            Some(name) => format!("tenant.{name}.{}", key.strip_prefix("tenant.").unwrap_or(key)),
+            None => key.to_owned(),
+        };
         Some(SecretFile::new(&shown, &written, self.credentials.as_deref(), &self.folder))
     }
 }

@@ -1,7 +1,7 @@
 //! Civil date + wall time + zone → instants; when to look, and when it is too late (contract 5).
 //!
 //! chrono carries dates and instants, but its zone data is older than the law: one function here,
-//! [`instant_of`], makes the instant from jiff's database (the system's zoneinfo first, the bundled
+//! `instant_of`, makes the instant from jiff's database (the system's zoneinfo first, the bundled
 //! copy when there is none). Nothing here keeps an instant: callers compute again when zone data
 //! changes. Which versions are in force is told by `tz_versions` in `config/zones.rs`.
 

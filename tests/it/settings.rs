@@ -225,6 +225,8 @@ schedule = { zone = "Asia/Kolkata" }
     assert_ne!(contoso.rules.guard, fabrikam.rules.guard);
     assert_eq!(contoso.mail.smtp.host, "smtp.other.example");
     assert_eq!(fabrikam.mail.smtp.host, "smtp.contoso.example");
+    assert_eq!(fabrikam.client_secret_file.key(), "tenant.fabrikam.client_secret_file");
+    assert_eq!(contoso.mail.smtp.password_file.as_ref().unwrap().key(), "mail.smtp.password_file");
     assert_eq!(fabrikam.graph_url.as_str(), "https://dod-graph.microsoft.us/");
 }
 
@@ -457,16 +459,16 @@ mod secrets {
     fn f79_files_that_others_can_read_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        let file = SecretFile::new("tenant contoso, tenant.client_secret_file", "./secret", None, folder.path());
+        let file = SecretFile::new("tenant.contoso.client_secret_file", "./secret", None, folder.path());
         let mut told = Vec::new();
         for mode in [0o644, 0o604, 0o602] {
             put(&path, "s3cret", mode);
             told.push(read(&file, folder.path()).unwrap_err());
         }
         insta::assert_snapshot!(told.join("\n"), @r"
-        tenant contoso, tenant.client_secret_file: DIR/secret is readable by everybody (mode 0644); run: chmod o-rwx DIR/secret
-        tenant contoso, tenant.client_secret_file: DIR/secret is readable by everybody (mode 0604); run: chmod o-rwx DIR/secret
-        tenant contoso, tenant.client_secret_file: DIR/secret is writable by everybody (mode 0602); run: chmod o-rwx DIR/secret
+        tenant.contoso.client_secret_file: DIR/secret is readable by everybody (mode 0644); run: chmod o-rwx DIR/secret
+        tenant.contoso.client_secret_file: DIR/secret is readable by everybody (mode 0604); run: chmod o-rwx DIR/secret
+        tenant.contoso.client_secret_file: DIR/secret is writable by everybody (mode 0602); run: chmod o-rwx DIR/secret
         ");
         put(&path, "s3cret", 0o640);
         if chown(&path, None, Some(54_321)).is_ok() {
