@@ -15,6 +15,8 @@ use crate::config::environment;
 /// How much a command tells when nobody asked for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
+    /// What should never go wrong.
+    Error,
     /// What went wrong.
     Warn,
     /// What happens.
@@ -41,10 +43,11 @@ pub(super) fn start(level: Level, verbose: u8, json: bool) {
 
 fn filter(written: Option<&str>, level: Level, verbose: u8) -> EnvFilter {
     let ours = match (level, verbose) {
-        (Level::Warn, 0) => LevelFilter::WARN,
-        (Level::Warn, 1) | (Level::Info, 0) => LevelFilter::INFO,
-        (Level::Warn, 2) | (Level::Info, 1) => LevelFilter::DEBUG,
-        (Level::Warn | Level::Info, _) => LevelFilter::TRACE,
+        (Level::Error, 0) => LevelFilter::ERROR,
+        (Level::Error, 1) | (Level::Warn, 0) => LevelFilter::WARN,
+        (Level::Error, 2) | (Level::Warn, 1) | (Level::Info, 0) => LevelFilter::INFO,
+        (Level::Error, 3) | (Level::Warn, 2) | (Level::Info, 1) => LevelFilter::DEBUG,
+        (Level::Error | Level::Warn | Level::Info, _) => LevelFilter::TRACE,
     };
     let standard = format!("warn,firstpass={ours},{OTHERS}");
     let text = written.filter(|text| !text.trim().is_empty()).unwrap_or(&standard);

@@ -17,6 +17,7 @@ pub mod out;
 pub mod plan;
 mod privacy;
 pub mod run;
+pub mod sandbox;
 pub mod story;
 pub mod words;
 
@@ -52,6 +53,8 @@ struct Args {
 enum Command {
     /// The service: reads feeds, sends on time, until SIGTERM. With --once: what is due now.
     Run(run::Args),
+    /// Plays some days in fast time with a model tenant and a model mail server; nothing to set up.
+    Sandbox(sandbox::Args),
     /// Every setting and file, one line each with the fix.
     Check(check::Args),
     /// Who starts when, and what will happen at which instant.
@@ -96,6 +99,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     let config = args.config.as_path();
     match args.command {
         Command::Run(run) => run::run(&run, config, out).await,
+        Command::Sandbox(args) => sandbox::sandbox(&args, out).await,
         Command::Check(check) => check::check(&check, config, out),
         Command::Plan(plan) => plan::plan(&plan, config, out).await,
         Command::Import(import) => import::import(&import, config, out).await,
@@ -110,6 +114,8 @@ impl Command {
     fn log_level(&self) -> logs::Level {
         match self {
             Self::Run(run) if !run.once => logs::Level::Info,
+            // It shows trouble on purpose, and tells of it in its own words.
+            Self::Sandbox(_) => logs::Level::Error,
             Self::Run(_)
             | Self::Check(_)
             | Self::Plan(_)

@@ -1,0 +1,125 @@
+//! `sandbox`: the real worker plays some days in fast time against a model tenant and a model mail
+//! server on this machine. No account, no network, nothing to set up.
+//!
+//! HTTPS, SMTP, files and state are real; the time is a clock in hand that jumps from moment to
+//! moment. Reading order: [`folder`] (where it plays), [`play`] (the days), [`telling`] (what is seen
+//! as sentences), [`narrator`] (how they are shown), [`closing`] (what is left to look at).
+
+pub mod closing;
+pub mod folder;
+pub mod narrator;
+pub mod play;
+pub mod telling;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::end::{End, Trouble, chain};
+use super::out::Out;
+use crate::clock::Clock;
+use crate::config::{Limits, Settings, Tls};
+use crate::feed::FileReport;
+use crate::sandbox::mailbox::{ModelMailServer, Options};
+use crate::sandbox::settings::{self, MAIL_USER, Places};
+use crate::sandbox::tenant::ModelTenant;
+use crate::sandbox::tls::Ca;
+use crate::sandbox::{cast, story};
+use crate::store::{Filter, Open, ReviewRow, Store, View};
+use crate::work::Work;
+use folder::Folder;
+use narrator::{Narrator, Told};
+use play::Play;
+
+/// Where it plays.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A new or empty folder, or one where a sandbox played before; what that left is replaced.
+    #[arg(value_name = "DIR", default_value = "sandbox")]
+    dir: PathBuf,
+}
+
+/// What `sandbox --json` prints. No code is in it: codes are in the letters.
+#[derive(Debug, Serialize)]
+struct Played<'a> {
+    dir: String,
+    /// Everything that happened, in order.
+    story: &'a [Told],
+    /// Rows of the view `review_hire`.
+    hires: &'a [ReviewRow],
+    files: &'a [FileReport],
+    passes: Vec<closing::PassLine>,
+    letters: Vec<closing::LetterLine>,
+    places: Vec<closing::Place>,
+    next: Vec<closing::Try>,
+}
+
+/// Plays.
+pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
+    let folder = Folder::prepare(&args.dir)?;
+    let (from, _) = story::span();
+    let clock = Clock::hand(from);
+    let (tenant, mail) = stage(&folder, &clock)?;
+    let settings = Settings::load(&folder.settings(), std::iter::empty())?;
+    let store = Store::open(&settings.state.url, &Open::default()).await?;
+    let lock = store.lock()?;
+    // One after the other, so that the story is the same every time.
+    let limits = Limits { at_once: 1, ..Limits::default() };
+    let work = Work::new(Arc::new(settings), limits, store, clock.clone())
+        .map_err(|error| Trouble::Settings(chain(&error)))?;
+
+    let narrator = Narrator::new(out);
+    narrator.open(&closing::opening(&folder))?;
+    let mut play = Play::new(&folder, &tenant, &mail, &work, narrator);
+    play.run().await?;
+    let (narrator, files) = play.end();
+    let hires = work.store.review(View::Hire, &Filter::default()).await?;
+    work.stop().await?;
+    drop(lock);
+
+    let (places, next) = (closing::places(&folder), closing::next(&folder));
+    if out.is_json() {
+        out.document(&Played {
+            dir: args.dir.display().to_string(),
+            story: narrator.told(),
+            hires: &hires,
+            files: &files,
+            passes: closing::passes(&tenant),
+            letters: closing::letters(&folder, &mail)?,
+            places,
+            next,
+        })?;
+    } else {
+        closing::show(out, &hires, &places, &next)?;
+    }
+    Ok(End::Done)
+}
+
+/// The models, and the settings that point at them.
+fn stage(folder: &Folder, clock: &Clock) -> Result<(ModelTenant, ModelMailServer), Trouble> {
+    let failed = |error| Trouble::Failed(format!("the model servers cannot be started: {error}"));
+    let ca = Ca::new().map_err(failed)?;
+    let tenant = ModelTenant::start(&ca, clock.clone(), 0).map_err(failed)?;
+    tenant.edit(cast::enrol);
+    let password = uuid::Uuid::new_v4().simple().to_string();
+    let options = Options {
+        tls: Tls::Starttls,
+        users: vec![(MAIL_USER.to_owned(), password.clone())],
+        folder: Some(folder.letters()),
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    let mail = ModelMailServer::start(&ca, options, 0).map_err(failed)?;
+    let (tenant_id, client_id, secret) = tenant
+        .edit(|directory| (directory.tenant_id, directory.client_id.clone(), directory.client_secret.clone()));
+    let origin = tenant.origin().origin().ascii_serialization();
+    let places = Places { tenant_id, client_id, origin, mail_port: mail.port() };
+    folder.write("firstpass.toml", &settings::text(&places, &story::SITES))?;
+    folder.write(settings::CLIENT_SECRET_FILE, &secret)?;
+    folder.write(settings::MAIL_PASSWORD_FILE, &password)?;
+    folder.write(settings::CA_FILE, ca.pem())?;
+    let (name, text) = story::NEXT_FILE;
+    folder.write(name, text)?;
+    Ok((tenant, mail))
+}
