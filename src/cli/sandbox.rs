@@ -76,6 +76,7 @@ pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
     let (narrator, files) = play.end();
     let hires = work.store.review(View::Hire, &Filter::default()).await?;
     work.stop().await?;
+    work.store.close().await;
     drop(lock);
 
     let (places, next) = (closing::places(&folder), closing::next(&folder));

@@ -57,7 +57,7 @@ pub struct LetterLine {
 /// The first words.
 pub fn opening(folder: &Folder) -> Vec<String> {
     vec![
-        "The real worker against a model tenant and a model mail server on this machine, over real HTTPS and SMTP. The clock jumps from moment to moment; each is told in the time of the place where it happens. Everybody is invented.".to_owned(),
+        "The real worker against a model tenant and a model mail server on this machine, over real HTTPS and SMTP. The days around Monday, 1 March 2027: the clock jumps from moment to moment, and each is told in the time of the place where it happens. Everybody is invented.".to_owned(),
         format!("Everything lies in {}.", folder.dir().display()),
     ]
 }

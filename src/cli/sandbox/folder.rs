@@ -2,7 +2,7 @@
 //!
 //! Only what a sandbox writes is ever removed, and only beside the mark of a sandbox.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,14 @@ use crate::sandbox::story::NEXT_FILE;
 
 /// Says that a sandbox wrote what lies beside it.
 const MARK: &str = ".firstpass-sandbox";
+/// Held while somebody serves the state.
+const STATE_LOCK: &str = "state.db.lock";
 const FILES: [&str; 9] = [
     "firstpass.toml",
     "state.db",
     "state.db-wal",
     "state.db-shm",
-    "state.db.lock",
+    STATE_LOCK,
     CLIENT_SECRET_FILE,
     MAIL_PASSWORD_FILE,
     CA_FILE,
@@ -47,6 +49,7 @@ impl Folder {
         }
         let folder = Self { dir: dir.to_owned() };
         if ours {
+            folder.is_left()?;
             folder.clear().map_err(failed)?;
         } else {
             folder.write(MARK, "A sandbox of firstpass. The next `firstpass sandbox` replaces what is here.\n")?;
@@ -55,6 +58,18 @@ impl Folder {
             fs::create_dir(folder.dir.join(name)).map_err(failed)?;
         }
         Ok(folder)
+    }
+
+    /// Nobody serves the state that an earlier sandbox left.
+    fn is_left(&self) -> Result<(), Trouble> {
+        let lock = File::open(self.dir.join(STATE_LOCK));
+        match lock.map(|lock| lock.try_lock()) {
+            Ok(Err(TryLockError::WouldBlock)) => Err(Trouble::Failed(format!(
+                "a `firstpass run` or another sandbox uses {}; stop it first, or name another folder",
+                self.dir.display()
+            ))),
+            Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => Ok(()),
+        }
     }
 
     fn clear(&self) -> io::Result<()> {

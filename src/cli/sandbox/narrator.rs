@@ -57,9 +57,9 @@ pub struct Told {
 }
 
 /// Between two lines, so that people can follow.
-const PACE: Duration = Duration::from_millis(300);
+const PACE: Duration = Duration::from_millis(250);
 /// Before a new moment, besides.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(150);
 /// Lines are broken here.
 const WIDTH: usize = 100;
 
@@ -109,7 +109,9 @@ impl Narrator {
         let mut stdout = io::stdout().lock();
         if is_new_moment {
             writeln!(stdout)?;
-            writeln!(stdout, "{}", self.painted("1", &escape(&told.at_local)))?;
+            let utc = told.at_utc.get(..16).unwrap_or_default().replace('T', " ");
+            let (local, utc) = (self.painted("1", &escape(&told.at_local)), self.painted("2", &format!("({utc} UTC)")));
+            writeln!(stdout, "{local}  {utc}")?;
         }
         let text = format!("{}: {}", told.who, told.text);
         for line in broken(&escape(&text), "  ", "      ") {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::super::end::Trouble;
 use super::folder::Folder;
@@ -17,7 +18,7 @@ use crate::rules::calendar::{Zone, local_text};
 use crate::sandbox::cast::Person;
 use crate::sandbox::mailbox::{ModelMailServer, ReceivedLetter};
 use crate::sandbox::story::{self, Deed};
-use crate::sandbox::tenant::{Effect, Fault, Kind as Request, ModelPass, ModelTenant, When};
+use crate::sandbox::tenant::{Effect, Fault, Kind as Request, ModelPass, ModelTenant, ModelUser, Seen, When};
 use crate::store::HireRow;
 use crate::work::Work;
 use crate::work::tick::{Feeds, tick};
@@ -41,6 +42,8 @@ pub struct Play<'a> {
     /// Letters that were told, by the order of their arrival.
     letters: BTreeSet<usize>,
     files: Vec<FileReport>,
+    /// The last request to the model tenant whose answer was told to be lost.
+    lost: usize,
 }
 
 impl<'a> Play<'a> {
@@ -53,7 +56,7 @@ impl<'a> Play<'a> {
         narrator: Narrator,
     ) -> Self {
         let (hires, files) = (BTreeMap::new(), Vec::new());
-        Self { folder, tenant, mail, work, narrator, hires, seq: 0, letters: BTreeSet::new(), files }
+        Self { folder, tenant, mail, work, narrator, hires, seq: 0, letters: BTreeSet::new(), files, lost: 0 }
     }
 
     /// What was told, and the files that were read.
@@ -103,7 +106,7 @@ impl<'a> Play<'a> {
             Deed::LoseAnswer => {
                 let (kind, nth, when) = (Request::PassCreate, 1, When::After);
                 self.tenant.fault(Fault { kind, nth, when, effect: Effect::Reset });
-                ("network".to_owned(), "will lose the answer to the next request for a pass".to_owned())
+                ("network".to_owned(), "is about to lose the answer to a request for a pass".to_owned())
             }
             Deed::NewManager { of, is } => {
                 self.tenant.edit(|directory| {
@@ -160,7 +163,11 @@ impl<'a> Play<'a> {
             }
             self.seq = event.seq;
             let Some(hire) = event.employee_id.as_ref().and_then(|id| self.hires.get(id)).cloned() else { continue };
+            if event.what == "intended" {
+                self.lost_answer(&hire).await?;
+            }
             if let Some((kind, text)) = telling::event(&event, &hire, &self.passes_of(&hire)) {
+                let text = self.with_names(text);
                 self.tell_of(kind, &hire, text).await?;
             }
             if matches!(event.what.as_str(), "delivered" | "told-void") {
@@ -179,10 +186,31 @@ impl<'a> Play<'a> {
         self.tell_of(Kind::Letter, hire, telling::letter(letter)).await
     }
 
+    /// Tells that the answer to the request for a pass did not come, if so.
+    async fn lost_answer(&mut self, hire: &HireRow) -> Result<(), Trouble> {
+        let Some(id) = self.id_of(hire).map(|id| id.to_string()) else { return Ok(()) };
+        let journal = self.tenant.journal();
+        let is_lost = |seen: &&Seen| {
+            seen.n > self.lost && seen.kind == Request::PassCreate && seen.status == 0 && seen.path.contains(&id)
+        };
+        let Some(seen) = journal.iter().find(is_lost) else { return Ok(()) };
+        self.lost = seen.n;
+        self.tell_of(Kind::Unknown, hire, telling::lost_answer(seen)).await
+    }
+
+    fn id_of(&self, hire: &HireRow) -> Option<Uuid> {
+        self.tenant.edit(|directory| directory.find(&hire.user_upn).map(|user| user.id))
+    }
+
+    /// Sentences on record name accounts by object id; people know them by name.
+    fn with_names(&self, text: String) -> String {
+        let named = |text: String, user: &ModelUser| text.replace(&user.id.to_string(), &user.upn);
+        self.tenant.edit(|directory| directory.users.values().fold(text, named))
+    }
+
     /// What the model tenant has made for the hire, ever.
     fn passes_of(&self, hire: &HireRow) -> Vec<ModelPass> {
-        let id = self.tenant.edit(|directory| directory.find(&hire.user_upn).map(|user| user.id));
-        id.map(|id| self.tenant.passes(id)).unwrap_or_default()
+        self.id_of(hire).map(|id| self.tenant.passes(id)).unwrap_or_default()
     }
 
     async fn tell_of(&mut self, kind: Kind, hire: &HireRow, text: String) -> Result<(), Trouble> {

@@ -2,15 +2,13 @@
 //!
 //! Pure. Never a code: letters are told by recipient and subject.
 
-use chrono::{DateTime, Utc};
-
 use super::super::words::at_hire;
 use super::narrator::Kind;
 use crate::feed::FileReport;
 use crate::rules::record::Reject;
 use crate::rules::unsettled::Cause;
 use crate::sandbox::mailbox::ReceivedLetter;
-use crate::sandbox::tenant::ModelPass;
+use crate::sandbox::tenant::{ModelPass, Seen};
 use crate::store::{EventRow, HireRow};
 
 /// `row` or `rows`.
@@ -50,9 +48,8 @@ pub fn new_hire(hire: &HireRow) -> String {
 pub fn event(event: &EventRow, hire: &HireRow, passes: &[ModelPass]) -> Option<(Kind, String)> {
     let told = match event.what.as_str() {
         // Before and after these another event says more.
-        "intended" | "mailing" | "delivered" | "told-void" | "pending" => return None,
+        "intended" | "mailing" | "delivered" | "told-void" | "pending" | "issuing" => return None,
         "issued" => (Kind::Pass, issued(event, hire, passes)),
-        "issuing" => (Kind::Unknown, unknown(passes, event)),
         "condemned" => (Kind::Gone, condemned(&event.why, hire)),
         "gone" => (Kind::Gone, "that pass is deleted in the directory".to_owned()),
         "not-made" => (Kind::Other, "no pass was made".to_owned()),
@@ -77,14 +74,10 @@ fn issued(event: &EventRow, hire: &HireRow, passes: &[ModelPass]) -> String {
     format!("a pass is made; it works {uses}, from {} until {}", time_of(&from), time_of(&until))
 }
 
-fn unknown(passes: &[ModelPass], event: &EventRow) -> String {
-    let asked: Option<DateTime<Utc>> = event.at_utc.parse().ok();
-    // The model tenant knows; firstpass must find out.
-    let truth = match passes.last() {
-        Some(pass) if asked.is_some_and(|asked| pass.is_live(asked)) => " (the model tenant has made one)",
-        Some(_) | None => "",
-    };
-    format!("a pass is asked for and no answer comes{truth}; firstpass asks for no other before it has looked in the directory")
+/// A request for a pass without an answer; the model tenant knows what firstpass must find out.
+pub fn lost_answer(seen: &Seen) -> String {
+    let truth = if seen.applied == Some(201) { " (the tenant has made one)" } else { "" };
+    format!("a pass is asked for and no answer comes{truth}; firstpass asks for no second one before it has looked")
 }
 
 fn condemned(why: &str, hire: &HireRow) -> String {
