@@ -4,7 +4,7 @@
 //! compare-and-set under a claim and appends its event in the same transaction; nothing here waits
 //! for a network, reads a clock or holds the code of a pass. `now` comes second everywhere.
 //! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass),
-//! `operate` (what admins do), `review` (what they see).
+//! `endings` (how it ends), `operate` (what admins do), `review` (what they see), `intake` (feeds).
 
 mod claims;
 mod endings;

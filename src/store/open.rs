@@ -87,9 +87,21 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
         .foreign_keys(true)
         .busy_timeout(BUSY);
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE).idle_timeout(None).max_lifetime(None);
-    let write = pool().max_connections(1).connect_with(options.clone()).await?;
+    let write = pool()
+        .max_connections(1)
+        // A full disk ends a transaction inside SQLite without sqlx's knowledge; such a connection
+        // would refuse every later one. A new connection knows nothing of it.
+        .before_acquire(|db, _| Box::pin(std::future::ready(Ok(!db.is_in_transaction()))))
+        .connect_with(options.clone())
+        .await?;
     if version < newest(&SQLITE) {
+        // A new file has nothing to lose yet: WAL keeps it whole without a wait for the disk at each
+        // commit, and the first commit of ours (FULL again) takes these along.
+        if !existed {
+            sqlx::query("PRAGMA synchronous = NORMAL").execute(&write).await?;
+        }
         SQLITE.run(&write).await.map_err(|error| migration(error, &place.path.display().to_string()))?;
+        sqlx::query("PRAGMA synchronous = FULL").execute(&write).await?;
     }
     place.close_to_others()?;
     drop(opening);

@@ -1,7 +1,7 @@
 //! The life of a pass row: every step counted under its claim, none twice, none out of order.
 
 use firstpass::rules::hire::{Outcome, PassState, State};
-use firstpass::store::{Filter, KeyText, PassRow, View};
+use firstpass::store::{Filter, KeyText, PassRow, StoreError, View};
 use uuid::Uuid;
 
 use super::{
@@ -233,4 +233,32 @@ async fn a_mailed_pass_is_not_condemned_while_another_is_unsettled() {
         assert!(store.not_made(&claimed, at(6, 2), 2, true, "refused").await.unwrap());
         assert!(store.condemn(&claimed, at(6, 2), 1, None, true, "c").await.unwrap());
     });
+}
+
+/// Fault 16: a full disk stops an attempt before any effect, and leaves no half step.
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_leaves_whole_steps() {
+    let temp = sqlite().await;
+    let store = &temp.store;
+    hire(store, "E1").await;
+    let mut claimed = claim(store, at(6, 0)).await.unwrap();
+    number(store, "PRAGMA max_page_count = 1").await; // no page more than there are
+    let error = loop {
+        match store.intend(&claimed, at(6, 0), cleared()).await {
+            Ok(intended) => {
+                let pass_id = intended.unwrap().pass_id();
+                match store.not_made(&claimed, at(6, 0), pass_id, true, &"because ".repeat(100)).await {
+                    Ok(counted) => assert!(counted),
+                    Err(error) => break error,
+                }
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    let (tries, n_passes) = (only_hire(store).await.tries, number(store, "SELECT count(*) FROM pass").await);
+    let n_intended = number(store, "SELECT count(*) FROM event WHERE what = 'intended'").await;
+    assert_eq!((tries, n_passes), (n_intended, n_intended), "each intent whole or not at all");
+    number(store, "PRAGMA max_page_count = 100000").await;
+    assert_eq!(store.renew(&mut claimed, at(6, 1), LEASE).await.unwrap(), Some(1), "goes on when there is room");
 }
