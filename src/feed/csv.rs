@@ -345,13 +345,13 @@ impl Stager<'_> {
 
     fn instants(&mut self, start: &Start) -> Known {
         if let Some(known) = self.starts.get(start) {
-            return known.clone();
+            return *known;
         }
         let known = self.compute(start);
         if self.starts.len() >= STARTS {
             self.starts.clear();
         }
-        self.starts.insert(start.clone(), known.clone());
+        self.starts.insert(start.clone(), known);
         known
     }
 
@@ -369,7 +369,7 @@ impl Stager<'_> {
             start: start.clone(),
             window_until: morning.as_ref().and_then(|morning| morning.start.checked_add_signed(late)),
             look_at: morning.as_ref().map(|morning| first_look(morning, schedule, self.now)),
-            morning: morning.clone(),
+            morning,
         });
         Ok((self.next, morning.map(|morning| morning.start)))
     }

@@ -106,11 +106,9 @@ impl Guarded {
         self.record += 1;
         self.field += 1;
         self.place = match (self.place, byte) {
-            (Place::RecordStart, _) => Place::RecordStart,
-            (Place::FieldStart, b'"') => Place::Quoted,
             (Place::Quoted, b'"') => Place::QuoteSeen,
-            (Place::Quoted, _) | (Place::QuoteSeen, b'"') => Place::Quoted,
-            (Place::FieldStart | Place::Plain | Place::QuoteSeen, b'\r' | b'\n') => Place::RecordStart,
+            (Place::Quoted, _) | (Place::FieldStart | Place::QuoteSeen, b'"') => Place::Quoted,
+            (Place::RecordStart, _) | (_, b'\r' | b'\n') => Place::RecordStart,
             (Place::FieldStart | Place::Plain | Place::QuoteSeen, b',') => {
                 self.columns += 1;
                 self.field = 0;

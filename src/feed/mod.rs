@@ -6,7 +6,7 @@
 
 pub mod csv;
 pub mod folder;
-mod guarded;
+pub(crate) mod guarded;
 pub mod report;
 
 pub use folder::Eyes;

@@ -274,7 +274,7 @@ mod tests {
     use super::super::hire::UserRef;
     use super::*;
 
-    const AGE: Age = Age { late_until: Duration::from_secs(8 * 3600), recent: Duration::from_secs(7 * 86400) };
+    const AGE: Age = Age { late_until: Duration::from_hours(8), recent: Duration::from_hours(7 * 24) };
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()

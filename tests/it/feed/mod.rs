@@ -35,7 +35,7 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
 }
 
 pub(crate) fn rules() -> TenantRules {
-    let hours = |n: u64| Duration::from_secs(n * 3600);
+    let hours = Duration::from_hours;
     TenantRules {
         schedule: Schedule {
             send_at: "07:00:00".parse().unwrap(),
@@ -45,7 +45,7 @@ pub(crate) fn rules() -> TenantRules {
             tries: 20,
         },
         zone: None,
-        pass: PassRules { lifetime: hours(8), shortest: Duration::from_secs(1800), one_time: true },
+        pass: PassRules { lifetime: hours(8), shortest: Duration::from_mins(30), one_time: true },
         guard: GuardRules { registered_methods: Leave::Refuse, ignore_methods: Vec::new(), foreign_pass: ForeignPass::Refuse },
         channel: ChannelRules { domains: Vec::new(), manager_mismatch: Mismatch::Refuse },
     }
@@ -61,9 +61,9 @@ pub(crate) fn feed(name: &str, folder: PathBuf) -> Feed {
         max_new: 1000,
         max_changes: 200,
         max_changes_share: 0.2,
-        expect_every: Duration::from_secs(26 * 3600),
-        recent: Duration::from_secs(7 * 86400),
-        keep_files: Duration::from_secs(30 * 86400),
+        expect_every: Duration::from_hours(26),
+        recent: Duration::from_hours(7 * 24),
+        keep_files: Duration::from_hours(30 * 24),
         columns: [].into(),
         zones: [("Chicago".to_owned(), Zone::parse("America/Chicago").unwrap())].into(),
     }

@@ -1,0 +1,187 @@
+//! Where a file comes to rest, and what is written about it.
+//!
+//! Called after the state was written: everything here may be done again after a crash.
+
+use std::io::{self, Seek};
+
+use chrono::{DateTime, Utc};
+
+use super::{Desk, IntakeError, Out};
+use crate::feed::folder::{Draft, Folder, FolderError, Place, Source, stamped, stem};
+use crate::feed::report::FileReport;
+use crate::store::intake::{Counts, KnownFile, Taken};
+
+impl Desk<'_> {
+    /// A file that would change too much waits for a person.
+    pub(super) async fn hold(
+        &self,
+        folder: &Folder,
+        source: &Source,
+        out: &Out<'_>,
+        mut report: FileReport,
+        counts: Counts,
+        why: String,
+    ) -> Result<FileReport, IntakeError> {
+        let taken = self.taken(out, &report.sha256, report.rows, counts, &why);
+        let superseded = self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "held").await?;
+        self.supersede(folder, &superseded);
+        "held".clone_into(&mut report.state);
+        report.why = why;
+        if out.from.is_some() {
+            self.rest(folder, out, Place::Held, &mut report)?;
+        } else {
+            self.keep_copy(folder, source, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    /// `import` leaves the file where it is; what was judged waits as a copy.
+    pub(super) fn keep_copy(&self, folder: &Folder, source: &Source, report: &mut FileReport) -> Result<(), IntakeError> {
+        let name = stamped(&report.file, self.now, &report.sha256);
+        let failed = |source| FolderError::Failed { what: format!("copying {}", report.file), source };
+        let mut draft = folder.draft(Place::Held, &name)?;
+        let mut file = source.again().map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        io::copy(&mut file, &mut draft.file).map_err(failed)?;
+        let name = folder.publish(draft, &name, &name)?;
+        report.now_at = Place::Held.path(&name);
+        self.write_report(folder, Place::Held, &name, report)
+    }
+
+    /// A file of which nothing was taken.
+    pub(super) async fn unreadable(&self, out: &Out<'_>, sha256: &str, why: String) -> Result<FileReport, IntakeError> {
+        let mut report = self.report(out, sha256, 0, &Counts::default());
+        "rejected".clone_into(&mut report.state);
+        report.why = why;
+        let Some(folder) = out.folder else { return Ok(report) };
+        let taken = self.taken(out, sha256, 0, Counts::default(), &report.why);
+        self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "rejected").await?;
+        self.rest(folder, out, Place::Rejected, &mut report)?;
+        Ok(report)
+    }
+
+    pub(super) fn finish(&self, folder: &Folder, out: &Out<'_>, draft: Option<Draft>, report: &mut FileReport) -> Result<(), IntakeError> {
+        if let Some(draft) = draft {
+            let plain = format!("{}.rejected.csv", stem(out.name));
+            let other = format!("{}.rejected.csv", stem(&stamped(out.name, self.now, &report.sha256)));
+            report.rejected_at = Place::Rejected.path(&folder.publish(draft, &plain, &other)?);
+        }
+        self.rest(folder, out, Place::Done, report)
+    }
+
+    /// Moves the file to where it stays, under its name with time and short hash, its report beside it.
+    pub(super) fn rest(&self, folder: &Folder, out: &Out<'_>, to: Place, report: &mut FileReport) -> Result<(), IntakeError> {
+        let wanted = stamped(out.name, self.now, &report.sha256);
+        let name = match out.from {
+            Some((from, name)) => {
+                let name = folder.put(from, name, to, &wanted)?;
+                report.now_at = to.path(&name);
+                name
+            }
+            None => wanted,
+        };
+        self.write_report(folder, to, &name, report)
+    }
+
+    pub(super) fn write_report(&self, folder: &Folder, place: Place, name: &str, report: &FileReport) -> Result<(), IntakeError> {
+        let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+        text.push('\n');
+        folder.write(place, &format!("{}.report.json", stem(name)), &text)?;
+        tracing::info!(
+            feed = self.feed.name, file = report.file, state = report.state, rows = report.rows, added = report.added,
+            changed = report.changed, withdrawn = report.withdrawn, rejected = report.rejected, why = report.why,
+            "a file of the feed was read"
+        );
+        Ok(())
+    }
+
+    /// Held files whose place a newer one took. They may be gone: somebody may have tidied up.
+    pub(super) fn supersede(&self, folder: &Folder, files: &[KnownFile]) {
+        for file in files {
+            let why = "a newer file of the feed took its place";
+            if let Err(error) = self.to_rejected(folder, file, "superseded", why) {
+                tracing::warn!(feed = self.feed.name, file = file.file, %error, "a superseded file could not be moved");
+            }
+        }
+    }
+
+    pub(super) fn to_rejected(&self, folder: &Folder, file: &KnownFile, state: &str, why: &str) -> Result<String, IntakeError> {
+        let name = resting(file);
+        let name = folder.put(Place::Held, &name, Place::Rejected, &name)?;
+        let mut report = self.known_report(file);
+        state.clone_into(&mut report.state);
+        why.clone_into(&mut report.why);
+        report.now_at = Place::Rejected.path(&name);
+        self.write_report(folder, Place::Rejected, &name, &report)?;
+        Ok(report.now_at)
+    }
+
+    pub(super) fn taken<'t>(&self, out: &Out<'t>, sha256: &'t str, rows: u64, counts: Counts, why: &'t str) -> Taken<'t> {
+        Taken {
+            file: out.name,
+            sha256,
+            mapping: self.mapping.clone(),
+            rows,
+            counts,
+            send_time: self.rules.schedule.send_at,
+            held: out.held.map(|held| held.id),
+            by: out.by,
+            why,
+        }
+    }
+
+    pub(super) fn report(&self, out: &Out<'_>, sha256: &str, rows: u64, counts: &Counts) -> FileReport {
+        FileReport {
+            feed: self.feed.name.clone(),
+            file: out.name.to_owned(),
+            sha256: sha256.to_owned(),
+            read_utc: utc(self.now),
+            rows,
+            added: counts.added,
+            changed: counts.changed,
+            withdrawn: counts.withdrawn,
+            unchanged: counts.unchanged,
+            past: counts.past,
+            rejected: counts.rejected,
+            state: "taken".to_owned(),
+            why: out.why.to_owned(),
+            ..FileReport::default()
+        }
+    }
+
+    pub(super) fn known_report(&self, file: &KnownFile) -> FileReport {
+        FileReport {
+            feed: self.feed.name.clone(),
+            file: file.file.clone(),
+            sha256: file.sha256.clone(),
+            read_utc: DateTime::from_timestamp_millis(file.read_at).map(utc).unwrap_or_default(),
+            rows: count(file.rows),
+            added: count(file.added),
+            changed: count(file.changed),
+            withdrawn: count(file.withdrawn),
+            unchanged: count(file.unchanged),
+            past: count(file.past),
+            rejected: count(file.rejected),
+            state: file.state.clone(),
+            ..FileReport::default()
+        }
+    }
+}
+
+pub(super) fn counts_of(report: &FileReport) -> Counts {
+    Counts { unchanged: report.unchanged, past: report.past, rejected: report.rejected, ..Counts::default() }
+}
+
+pub(super) fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+pub(super) fn utc(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The name of a held file in `held/`.
+pub(super) fn resting(file: &KnownFile) -> String {
+    let read_at = DateTime::from_timestamp_millis(file.read_at).unwrap_or_default();
+    stamped(&file.file, read_at, &file.sha256)
+}
