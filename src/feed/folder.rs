@@ -341,11 +341,11 @@ impl Folder {
     /// # Errors
     /// [`FolderError::Failed`].
     pub fn publish(&self, draft: Draft, wanted: &str, otherwise: &str) -> Result<String, FolderError> {
-        let hidden = draft.hidden.clone();
+        let Draft { place, hidden, file } = draft;
         let what = format!("writing {wanted}");
-        draft.file.sync_all().map_err(|source| FolderError::Failed { what: what.clone(), source })?;
-        let free = statat(self.at(draft.place), wanted, AtFlags::SYMLINK_NOFOLLOW).is_err();
-        self.put(draft.place, &hidden, draft.place, if free { wanted } else { otherwise })
+        file.sync_all().map_err(|source| FolderError::Failed { what, source })?;
+        let free = statat(self.at(place), wanted, AtFlags::SYMLINK_NOFOLLOW).is_err();
+        self.put(place, &hidden, place, if free { wanted } else { otherwise })
     }
 
     /// Throws a draft away.

@@ -243,7 +243,7 @@ async fn import_leaves_the_file_and_a_dry_run_writes_nothing() {
 
 #[tokio::test]
 async fn microsofts_samples_are_read_unchanged() {
-    let folder = std::env::var("FIRSTPASS_FEEDS").unwrap_or_else(|_| "../shared/feeds".to_owned());
+    let folder = std::env::var_os("FIRSTPASS_FEEDS").unwrap_or_else(|| "../shared/feeds".into());
     let folder = std::path::Path::new(&folder).join("microsoft-csv2scim");
     if !folder.exists() {
         eprintln!("skipped: no sample feeds at {}", folder.display());
