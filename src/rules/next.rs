@@ -60,13 +60,14 @@ pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
     let rest = |state, reason, what_to_do: &str, look_at| {
         Next::Rest(Standstill { state, reason, what_to_do: what_to_do.to_owned(), look_at })
     };
+    // A withdrawal takes a live pass back before this is asked; one whose pass is over changes nothing.
+    if wanted.state == State::Delivered {
+        return rest(State::Delivered, None, "", None);
+    }
     match (wanted.operator, wanted.feed) {
         (OperatorStatus::Cancelled, _) => return rest(State::Cancelled, None, "", None),
         (_, FeedStatus::Withdrawn) => return rest(State::Cancelled, None, "", None),
         (OperatorStatus::None | OperatorStatus::Held, FeedStatus::Active | FeedStatus::Vanished) => {}
-    }
-    if wanted.state == State::Delivered {
-        return rest(State::Delivered, None, "", None);
     }
     if wanted.operator == OperatorStatus::Held {
         return rest(State::Held, None, "held by an operator; `firstpass hire release` lets it go on", None);

@@ -153,3 +153,64 @@ async fn f98_throttled_posts_wait_as_long_as_they_are_told() {
         world.finish().await;
     }
 }
+
+#[tokio::test]
+async fn i16_what_hr_says_after_the_pass_is_over_changes_nothing() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-02T00:00:00Z").await;
+    let withdrawn = ADA.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
+    world.drop_file("withdrawn.csv", &withdrawn);
+    world.until("2027-03-03T00:00:00Z").await;
+    let hire = world.hire("E1").await;
+    assert_eq!((hire.state.as_str(), hire.outcome.as_deref()), ("delivered", Some("ended")), "{}", world.story().await);
+    assert_eq!(world.letters().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_second_start_of_the_same_person_is_a_new_engagement_with_its_own_letter() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-02T00:00:00Z").await;
+    world.drop_file("again.csv", &ADA.replace("2027-03-01", "2027-04-05"));
+    world.until("2027-04-06T00:00:00Z").await;
+    assert_eq!(world.code_letters().len(), 2, "{}", world.story().await);
+    let mut starts: Vec<String> = world.hires().await.into_iter().map(|hire| hire.start_local).collect();
+    starts.sort();
+    assert_eq!(starts, ["2027-03-01 09:00 Europe/Berlin", "2027-04-05 09:00 Europe/Berlin"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn i14_the_last_file_again_changes_nothing() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.tick().await;
+    let before = world.hires().await;
+    world.pass_time(TimeDelta::minutes(5));
+    world.drop_ada();
+    world.tick().await;
+    assert_eq!(world.hires().await, before);
+    let last = world.reports.last().unwrap();
+    assert_eq!((last.added, last.changed, last.unchanged), (0, 0, 1), "{last:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f107_a_changed_schedule_moves_the_mornings_that_are_ahead() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.tick().await;
+    assert_eq!(world.hire("E1").await.send_utc.as_deref(), Some("2027-03-01T06:00:00Z"));
+    let path = world.dir.path().join("firstpass.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[schedule]\nsend_at = \"06:30\"\n")).unwrap();
+    world.settings = std::sync::Arc::new(firstpass::config::Settings::load(&path, std::iter::empty()).unwrap());
+    world.restart().await;
+    world.tick().await;
+    assert_eq!(world.hire("E1").await.send_utc.as_deref(), Some("2027-03-01T05:30:00Z"));
+    world.until("2027-03-01T05:30:01Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}

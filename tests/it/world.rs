@@ -330,6 +330,13 @@ impl World {
         for needle in &needles {
             assert!(!story.contains(needle.as_str()), "I3: a secret lies in the events");
         }
+        let people: Vec<(String, String)> = self.tenant.edit(|directory| {
+            directory.users.values().map(|user| (user.upn.clone(), user.display_name.clone())).collect()
+        });
+        for line in story.lines().take_while(|line| line.contains(" UTC ")) {
+            let named = people.iter().find(|(upn, name)| line.contains(upn.as_str()) || line.contains(name.as_str()));
+            assert!(named.is_none(), "events hold ids, never names or addresses: {line}");
+        }
     }
 
     /// I4, I5, I8: never two live passes of ours, no foreign one overridden, a live one was mailed.
