@@ -27,6 +27,9 @@ use crate::rules::letter::Letter;
 /// A bundle of certificate authorities is a quarter of this.
 const CA_FILE_MAX: u64 = 1024 * 1024;
 
+/// A living server answers RSET at once; a connection that some router forgot is not waited for.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// The mail server, as the settings name it. Clones share the one kept connection; nothing is
 /// connected before [`Smtp::dial`].
 #[derive(Clone)]
@@ -106,7 +109,7 @@ impl Smtp {
     pub async fn dial(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
         let kept = self.inner.kept.lock().await.take();
         if let Some(mut connection) = kept
-            && connection.command(self.inner.step, Rset).await.is_ok()
+            && connection.command(self.inner.step.min(PROBE), Rset).await.is_ok()
         {
             match self.ask(&mut connection, to).await {
                 Ok(()) => return Ok(self.dialled(connection, to)),
@@ -208,7 +211,7 @@ impl Dialled {
     /// Takes the question back (RSET); the connection is kept when it still answers.
     pub async fn hang_up(self) {
         let Self { smtp, mut connection, to: _ } = self;
-        if connection.command(smtp.inner.step, Rset).await.is_ok() {
+        if connection.command(smtp.inner.step.min(PROBE), Rset).await.is_ok() {
             smtp.keep(connection).await;
         }
     }
