@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
-use crate::config::{Feed, SecretFile, Settings, Tenant, Tls, tz_versions};
+use crate::config::{Feed, SecretError, SecretFile, Settings, Tenant, Tls, tz_versions};
 use crate::feed::csv;
+use crate::rules::calendar::Zone;
 use crate::rules::staged::Verdict;
 
 /// What is looked at.
@@ -123,7 +124,15 @@ fn of_tenant(tenant: &Tenant, found: &mut Findings) {
 fn of_secret(what: &str, file: &SecretFile, found: &mut Findings) {
     match file.read() {
         Ok(_) => found.ok(what, format!("{} can be read, and by nobody else", file.key())),
-        Err(error) => found.wrong(what, chain(&error)),
+        Err(error) => {
+            let text = chain(&error);
+            let text = text.strip_prefix(what).map_or(text.as_str(), |rest| rest.trim_start_matches(", "));
+            let fix = match error {
+                SecretError::Missing { .. } => "; put the secret into it, mode 0600, or name another file",
+                SecretError::Open { .. } | SecretError::Unfit { .. } | SecretError::Unreadable { .. } => "",
+            };
+            found.wrong(what, format!("{text}{fix}"));
+        }
     }
 }
 
@@ -149,7 +158,7 @@ fn of_mail(settings: &Settings, found: &mut Findings) {
     match smtp.tls {
         Tls::Starttls | Tls::Implicit => {}
         Tls::None => {
-            found.note(what, format!("letters go to {} in the clear, which is for tests on one machine", smtp.host))
+            found.note(what, format!("letters go to {} in the clear, which is for tests on one machine", smtp.host));
         }
     }
 }
@@ -195,7 +204,7 @@ fn of_folder(feed: &Feed, found: &mut Findings) {
     let folder = feed.folder.display();
     match fs::metadata(&feed.folder) {
         Err(error) => {
-            found.wrong(what, format!("folder {folder}: {error}; make it, writable for this user and for HR"))
+            found.wrong(what, format!("folder {folder}: {error}; make it, writable for this user and for HR"));
         }
         Ok(metadata) if !metadata.is_dir() => found.wrong(what, format!("{folder} is no folder; name another")),
         Ok(metadata) if metadata.mode() & 0o002 != 0 => {
@@ -270,8 +279,8 @@ fn of_zones(settings: &Settings, found: &mut Findings) {
         Some(system) => found.ok(what, format!("the system's data {system} are used (bundled: {bundled})")),
     }
     let mut used: BTreeSet<&str> =
-        settings.feeds.iter().flat_map(|feed| feed.zones.values()).map(|zone| zone.as_str()).collect();
-    used.extend(settings.tenants.iter().filter_map(|tenant| tenant.rules.zone.as_ref()).map(|zone| zone.as_str()));
+        settings.feeds.iter().flat_map(|feed| feed.zones.values()).map(Zone::as_str).collect();
+    used.extend(settings.tenants.iter().filter_map(|tenant| tenant.rules.zone.as_ref()).map(Zone::as_str));
     if !used.is_empty() {
         found.ok(what, format!("the settings name {}", used.into_iter().collect::<Vec<_>>().join(", ")));
     }

@@ -33,6 +33,10 @@ const MOST_LINES: usize = 1000;
 pub async fn import(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     let settings = open::settings(config)?;
     let (feed, rules) = feed_named(&settings, &args.feed)?;
+    if let Err(error) = std::fs::metadata(&args.file) {
+        let file = args.file.display();
+        return Err(Trouble::Failed(format!("{file}: {error}; name a file that this user may read")));
+    }
     let missing = open::state_file(&settings).is_some_and(|file| !file.exists());
     let scratch = if args.dry_run && missing { Some(Scratch::make()?) } else { None };
     let store = match &scratch {

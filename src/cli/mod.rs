@@ -36,17 +36,20 @@ use out::Out;
 #[command(name = "firstpass", version = VERSION.as_str(), max_term_width = 100, disable_help_subcommand = true)]
 struct Args {
     /// The settings.
-    #[arg(long, global = true, value_name = "FILE", env = "FIRSTPASS_CONFIG", hide_env_values = true, default_value = DEFAULT_PATH)]
+    #[arg(long, global = true, value_name = "FILE", env = "FIRSTPASS_CONFIG", hide_env_values = true, default_value = DEFAULT_PATH, help_heading = EVERYWHERE)]
     config: PathBuf,
     /// One JSON document instead of text; for `run`, logs as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// More in the log, on stderr: -v, -vv. FIRSTPASS_LOG sets a filter of its own.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
 }
+
+/// Options that every command takes.
+const EVERYWHERE: &str = "Everywhere";
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]

@@ -18,11 +18,16 @@ use crate::store::HireRow;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// First start date, such as 2027-03-01; today where each hire is, when it is left out.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     from: Option<NaiveDate>,
     /// How many days.
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=3660))]
     days: u16,
+}
+
+/// A civil day, as ISO 8601 writes it.
+fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "write the day as 2027-03-31 (year, month, day)".to_owned())
 }
 
 /// Zones reach from 12 hours behind UTC to 14 hours before it; a day more costs nothing.

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::end::{End, Trouble, chain};
-use super::open;
 use super::out::Out;
 use super::words::utc_text;
+use super::{import, open};
 use crate::clock::Clock;
 use crate::config::{Feed, Limits, SecretError, Settings, Tenant};
-use crate::store::{FileRow, Tally};
+use crate::feed::FileReport;
+use crate::store::{FileRow, StoreError, Tally};
 use crate::work::tick::{Feeds, tick};
 use crate::work::{Work, service};
 
@@ -88,14 +89,14 @@ fn stop_on_signals() -> Result<CancellationToken, Trouble> {
 /// What `run --once --json` prints.
 #[derive(Debug, Serialize)]
 struct Report {
-    /// Read in this run, and held ones that still wait for an answer.
-    files: Vec<FileRow>,
+    /// Read in this run.
+    files: Vec<FileReport>,
+    /// Files of earlier runs that still wait for an answer.
+    held: Vec<FileRow>,
     delivered: i64,
     attention: i64,
     pending: i64,
     next_due_utc: Option<String>,
-    /// Rows rejected in this run.
-    rejected: i64,
     /// Feeds that could not be read, and what stops a tenant, the mail or everything.
     stopped: Vec<String>,
 }
@@ -109,32 +110,48 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Files in one report.
 const MOST_FILES: i64 = 1000;
 
+/// What the ticks did.
+#[derive(Debug, Default)]
+struct Passed {
+    files: Vec<FileReport>,
+    stopped: Vec<String>,
+}
+
 async fn once(work: &Work, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
     let began = work.clock.now();
-    let feed_errors = tokio::select! {
-        passed = rounds(work) => passed?,
-        () = stop.cancelled() => vec!["stopped by a signal before everything was done".to_owned()],
+    let mut passed = Passed::default();
+    let ended = tokio::select! {
+        ended = rounds(work, &mut passed) => ended,
+        () = stop.cancelled() => Ok(()),
     };
+    if stop.is_cancelled() {
+        passed.stopped.push("a signal ended this run before everything was done".to_owned());
+    }
     work.stop().await?;
-    let report = report(work, began, feed_errors).await?;
+    ended?;
+    let report = report(work, began, passed).await?;
     if out.is_json() {
         out.document(&report)?;
     } else {
         out.lines(text(&report))?;
     }
-    let held = report.files.iter().any(|file| file.state == HELD);
-    let calm = report.attention == 0 && report.rejected == 0 && report.stopped.is_empty() && !held;
+    let calm = report.attention == 0
+        && report.held.is_empty()
+        && report.stopped.is_empty()
+        && !report.files.iter().any(FileReport::needs_a_person);
     Ok(if calm { End::Done } else { End::NeedsAPerson })
 }
 
 /// Files that do not stand still yet are waited for once; then until nothing is due.
-async fn rounds(work: &Work) -> Result<Vec<String>, Trouble> {
+async fn rounds(work: &Work, passed: &mut Passed) -> Result<(), StoreError> {
     let mut report = tick(work, Feeds::Read).await?;
+    passed.files.append(&mut report.files);
     if let Some(settle) = waiting_files(&work.settings) {
         tokio::time::sleep(settle + PAUSE).await;
         report = tick(work, Feeds::Read).await?;
+        passed.files.append(&mut report.files);
     }
-    let feed_errors = std::mem::take(&mut report.feed_errors);
+    passed.stopped.append(&mut report.feed_errors);
     for _ in 0..MOST_ROUNDS {
         if report.next_due.is_none_or(|at| at > work.clock.now() + SOON) {
             break;
@@ -142,7 +159,7 @@ async fn rounds(work: &Work) -> Result<Vec<String>, Trouble> {
         tokio::time::sleep(PAUSE).await;
         report = tick(work, Feeds::Leave).await?;
     }
-    Ok(feed_errors)
+    Ok(())
 }
 
 /// The longest `settle` of the feeds in whose folder a file still lies.
@@ -161,36 +178,25 @@ fn waiting_files(settings: &Settings) -> Option<Duration> {
 /// `state` of a file that waits for `feed accept` or `feed refuse`.
 const HELD: &str = "held";
 
-async fn report(work: &Work, began: DateTime<Utc>, mut stopped: Vec<String>) -> Result<Report, Trouble> {
-    let now = work.clock.now();
-    let since = utc_text(began);
-    let mut files = work.store.files(None, MOST_FILES).await?;
-    let rejected = files.iter().filter(|file| file.read_utc >= since).map(|file| file.rejected).sum();
-    files.retain(|file| file.read_utc >= since || file.state == HELD);
-    files.reverse();
+async fn report(work: &Work, began: DateTime<Utc>, passed: Passed) -> Result<Report, Trouble> {
+    let Passed { files, mut stopped } = passed;
+    let mut held = work.store.files(None, MOST_FILES).await?;
+    held.retain(|old| old.state == HELD && !files.iter().any(|file| file.sha256 == old.sha256));
     let gates = work.store.gates().await?;
     stopped.extend(gates.iter().filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?))));
-    let tally = work.store.tally(began).await?;
-    let next_due_utc = work.store.next_look(now).await?.map(utc_text);
-    let Tally { delivered, attention, pending } = tally;
-    Ok(Report { files, delivered, attention, pending, next_due_utc, rejected, stopped })
+    let Tally { delivered, attention, pending } = work.store.tally(began).await?;
+    let next_due_utc = work.store.next_look(work.clock.now()).await?.map(utc_text);
+    Ok(Report { files, held, delivered, attention, pending, next_due_utc, stopped })
 }
 
 fn text(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
-    for file in &report.files {
-        let ask = if file.state == HELD { "; `firstpass feed accept` or `feed refuse` decides" } else { "" };
-        lines.push(format!(
-            "file {} of feed {}: {}, {} rows: {} added, {} changed, {} withdrawn, {} unchanged, {} past, {} rejected{ask}",
-            file.file, file.feed, file.state, file.rows, file.added, file.changed, file.withdrawn, file.unchanged,
-            file.past, file.rejected
-        ));
-    }
+    let mut lines: Vec<String> = report.files.iter().flat_map(|file| import::lines(file, false)).collect();
+    lines.extend(report.held.iter().map(|file| {
+        format!("{} is still held; `firstpass feed accept` lets it in, `firstpass feed refuse` does not", file.file)
+    }));
     lines.extend(report.stopped.iter().map(|what| format!("stopped: {what}")));
-    lines.push(format!(
-        "{} delivered, {} need a person, {} pending",
-        report.delivered, report.attention, report.pending
-    ));
+    lines
+        .push(format!("{} delivered, {} in attention, {} pending", report.delivered, report.attention, report.pending));
     if report.attention > 0 {
         lines.push("`firstpass hire list --state attention` says who, why, and what to do".to_owned());
     }

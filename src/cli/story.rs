@@ -10,7 +10,7 @@ use super::open;
 use super::out::Out;
 use super::words::{at_hire, key, next_sentence, send_local, start_local, utc_text};
 use crate::rules::hire::Outcome;
-use crate::store::{EventRow, Filter, HireRow, KeyText, PassRow, Store, View};
+use crate::store::{EventRow, Filter, HireRow, KeyText, PassRow, ReviewRow, Store, View};
 
 /// More than any hire has; a story is bounded like everything else.
 const MOST_EVENTS: i64 = 10_000;
@@ -22,8 +22,8 @@ pub async fn show(store: &Store, asked: &KeyText, out: Out) -> Result<End, Troub
     let passes = store.passes_of(hire.id).await?;
     let events = store.events(Some(&key), MOST_EVENTS).await?;
     let now = open::now();
+    let rows = store.review(View::Hire, &Filter { key: Some(key), ..Filter::default() }).await?;
     if out.is_json() {
-        let rows = store.review(View::Hire, &Filter { key: Some(key), ..Filter::default() }).await?;
         out.document(&json!({
             "engagements": rows,
             "next": next_sentence(&hire, now),
@@ -31,14 +31,23 @@ pub async fn show(store: &Store, asked: &KeyText, out: Out) -> Result<End, Troub
             "events": events,
         }))?;
     } else {
-        out.lines(story(&hire, &passes, &events, now))?;
+        out.lines(story(&hire, &rows, &passes, &events, now))?;
     }
     Ok(End::Done)
 }
 
-fn story(hire: &HireRow, passes: &[PassRow], events: &[EventRow], now: DateTime<Utc>) -> Vec<String> {
+fn story(
+    hire: &HireRow,
+    engagements: &[ReviewRow],
+    passes: &[PassRow],
+    events: &[EventRow],
+    now: DateTime<Utc>,
+) -> Vec<String> {
     let mut lines = head(hire);
     lines.extend([String::new(), "What happened".to_owned()]);
+    // A new hire has no event of its own: the file's event tells of all that came with it.
+    let first = engagements.iter().min_by_key(|row| &row.first_seen_utc);
+    lines.extend(first.map(|row| moment(hire, &row.first_seen_utc, &format!("first named by feed {}", row.feed))));
     lines.extend(events.iter().map(|event| told(hire, event)));
     if !passes.is_empty() {
         lines.extend([String::new(), "Passes".to_owned()]);
@@ -76,10 +85,15 @@ fn head(hire: &HireRow) -> Vec<String> {
 }
 
 fn told(hire: &HireRow, event: &EventRow) -> String {
-    let local = event.at_utc.parse::<DateTime<Utc>>().map(|at| at_hire(hire, at)).unwrap_or_default();
     let by = if event.by == "firstpass" { String::new() } else { format!(" [{}]", event.by) };
     let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
-    format!("  {}  {local}  {}{why}{by}", event.at_utc, event.what)
+    moment(hire, &event.at_utc, &format!("{}{why}{by}", event.what))
+}
+
+/// In UTC and where the hire is.
+fn moment(hire: &HireRow, at_utc: &str, what: &str) -> String {
+    let local = at_utc.parse::<DateTime<Utc>>().map(|at| at_hire(hire, at)).unwrap_or_default();
+    format!("  {at_utc}  {local}  {what}")
 }
 
 fn pass_line(hire: &HireRow, pass: &PassRow) -> String {

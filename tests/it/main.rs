@@ -17,6 +17,7 @@ mod scene;
 mod settings;
 
 mod changes;
+mod cli;
 mod crash;
 mod guards;
 mod outages;
