@@ -3,8 +3,7 @@
 //! production use, and nothing here is ever reachable from another machine.
 //!
 //! [`cast`] and [`story`] are the people and the days of `firstpass sandbox`, [`settings`] what points
-//! the real program at the models. Nothing here knows the worker: [`crate::cli::sandbox`] brings both
-//! together.
+//! the real program at the models. Nothing here knows the worker: the command brings both together.
 
 pub mod cast;
 pub mod mailbox;

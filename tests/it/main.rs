@@ -21,6 +21,7 @@ mod cli;
 mod crash;
 mod guards;
 mod outages;
+mod play;
 mod stories;
 mod unknown;
 mod world;

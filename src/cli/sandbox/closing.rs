@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::end::Trouble;
-use super::super::out::Out;
-use super::super::words::utc_text;
+use crate::cli::end::Trouble;
+use crate::cli::out::Out;
+use crate::cli::words::utc_text;
 use super::folder::Folder;
 use super::narrator::broken;
 use crate::rules::hire::State;
@@ -158,13 +158,12 @@ pub fn show(out: Out, hires: &[ReviewRow], places: &[Place], next: &[Try]) -> io
 }
 
 fn cells(row: &ReviewRow) -> [String; 5] {
-    let what = match (&row.reason, &row.mailed_to) {
-        (Some(reason), _) => reason.clone(),
-        (None, Some(to)) if row.state == State::Delivered.as_str() => {
-            let outcome = row.outcome.as_deref().unwrap_or("unused");
-            format!("letter to {to}, pass {outcome}")
+    let what = match &row.reason {
+        Some(reason) => reason.clone(),
+        None if row.state == State::Delivered.as_str() => {
+            format!("pass {}", row.outcome.as_deref().unwrap_or("unused"))
         }
-        (None, _) => String::new(),
+        None => String::new(),
     };
     [row.employee_id.clone(), row.display_name.clone(), row.start_local.clone(), row.state.clone(), what]
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::end::Trouble;
+use crate::cli::end::Trouble;
 use crate::sandbox::settings::{CA_FILE, CLIENT_SECRET_FILE, MAIL_PASSWORD_FILE};
 use crate::sandbox::story::NEXT_FILE;
 
@@ -38,6 +38,9 @@ impl Folder {
     /// Makes `dir`, or takes it over when it is empty or held a sandbox before.
     pub fn prepare(dir: &Path) -> Result<Self, Trouble> {
         let failed = |error: io::Error| Trouble::Failed(format!("{}: {error}", dir.display()));
+        if dir.metadata().is_ok_and(|found| !found.is_dir()) {
+            return Err(Trouble::Usage(format!("{} is no folder; name a new or empty one: `firstpass sandbox DIR`", dir.display())));
+        }
         fs::create_dir_all(dir).map_err(failed)?;
         let is_empty = fs::read_dir(dir).map_err(failed)?.next().is_none();
         let ours = dir.join(MARK).symlink_metadata().is_ok_and(|mark| mark.is_file());

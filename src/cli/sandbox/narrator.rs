@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::out::{Out, escape};
+use crate::cli::out::{Out, escape};
 use crate::config::environment;
 
 /// What sort of line it is.
@@ -60,8 +60,8 @@ pub struct Told {
 const PACE: Duration = Duration::from_millis(250);
 /// Before a new moment, besides.
 const PAUSE: Duration = Duration::from_millis(150);
-/// Lines are broken here.
-const WIDTH: usize = 100;
+/// Lines are broken here: the width that every terminal has.
+const WIDTH: usize = 80;
 
 /// Shows and remembers.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::super::end::Trouble;
+use crate::cli::end::Trouble;
+use crate::cli::words::utc_text;
 use super::folder::Folder;
 use super::narrator::{Kind, Narrator, Told};
 use super::telling;
@@ -224,7 +225,7 @@ impl<'a> Play<'a> {
         let is_for_admins = matches!(kind, Kind::Hire | Kind::Changed | Kind::Attention);
         let zone = of_hire.filter(|_| !is_for_admins).unwrap_or(story::OFFICE);
         let told = Told {
-            at_utc: super::super::words::utc_text(now),
+            at_utc: utc_text(now),
             at_local: at(now, zone),
             kind,
             employee_id: employee_id.map(str::to_owned),

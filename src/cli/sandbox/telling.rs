@@ -2,7 +2,7 @@
 //!
 //! Pure. Never a code: letters are told by recipient and subject.
 
-use super::super::words::at_hire;
+use crate::cli::words::at_hire;
 use super::narrator::Kind;
 use crate::feed::FileReport;
 use crate::rules::record::Reject;
@@ -88,7 +88,18 @@ fn condemned(why: &str, hire: &HireRow) -> String {
             format!("the mailed pass must go: the start is {start} now")
         }
         Ok(Cause::LostAnswer) => "the pass is found; nobody knows its code, so it must go".to_owned(),
-        Ok(_) | Err(_) => format!("the pass must go: {cause}"),
+        Ok(
+            Cause::LostCode
+            | Cause::Cancelled
+            | Cause::NewManager
+            | Cause::NewAccount
+            | Cause::Changed
+            | Cause::Unexpected
+            | Cause::MailRefused
+            | Cause::MailLate
+            | Cause::Stopped,
+        )
+        | Err(_) => format!("the pass must go: {cause}"),
     }
 }
 
