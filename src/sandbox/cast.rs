@@ -62,6 +62,6 @@ pub fn enrol(directory: &mut Directory) {
         let manager = person.manager.and_then(|upn| directory.find(upn)).map(|user| user.id);
         let enabled = *person != VICTOR;
         let employee_id = Some(person.employee_id.to_owned());
-        directory.add(ModelUser { employee_id, manager, enabled, ..ModelUser::member(person.upn, person.name) });
+        directory.add(ModelUser { employee_id, enabled, manager, ..ModelUser::member(person.upn, person.name) });
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const FIRSTPASS: &str = env!("CARGO_BIN_EXE_firstpass");
 /// Contract 2 and issue 2: two minutes, whatever else this machine does.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// A program in `dir` that sees nothing of the environment of the tests.
 fn run(dir: &Path, program: &str, args: &[&str]) -> Output {
@@ -143,7 +143,7 @@ fn never_two_live_passes(played: &Value) {
     for (n, pass) in passes.iter().enumerate() {
         let earlier = passes[..n].iter().filter(|earlier| earlier["employee_id"] == pass["employee_id"]);
         for earlier in earlier {
-            let gone = at(&earlier["deleted_utc"]).expect("an earlier pass is deleted");
+            let gone = at(&earlier["deleted_utc"]).unwrap();
             // The tenant's times of creation lie up to a second back.
             assert!(gone <= at(&pass["made_utc"]).unwrap() + chrono::TimeDelta::seconds(1), "I4: {earlier} {pass}");
         }
