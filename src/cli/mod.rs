@@ -56,7 +56,7 @@ const EVERYWHERE: &str = "Everywhere";
 enum Command {
     /// The service: reads feeds, sends on time, until SIGTERM. With --once: what is due now.
     Run(run::Args),
-    /// Plays some days in fast time with a model tenant and a model mail server; nothing to set up.
+    /// Plays some days in fast time with a model tenant and mail server; nothing to set up.
     Sandbox(sandbox::Args),
     /// Every setting and file, one line each with the fix.
     Check(check::Args),

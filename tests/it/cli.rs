@@ -90,6 +90,7 @@ fn every_help_text() {
     let paths: &[&[&str]] = &[
         &[],
         &["run"],
+        &["sandbox"],
         &["check"],
         &["plan"],
         &["import"],
