@@ -38,7 +38,7 @@ pub enum Act {
     Retry(Order),
     /// Sends nothing until released.
     Hold(Order),
-    /// Ends a hold.
+    /// Ends a hold, or takes a cancellation back.
     Release(Order),
     /// No pass; a live one is deleted and its recipient told.
     Cancel(Order),

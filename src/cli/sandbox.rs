@@ -112,8 +112,8 @@ fn stage(folder: &Folder, clock: &Clock) -> Result<(ModelTenant, ModelMailServer
         ..Options::default()
     };
     let mail = ModelMailServer::start(&ca, options, 0).map_err(failed)?;
-    let (tenant_id, client_id, secret) = tenant
-        .edit(|directory| (directory.tenant_id, directory.client_id.clone(), directory.client_secret.clone()));
+    let (tenant_id, client_id, secret) =
+        tenant.edit(|directory| (directory.tenant_id, directory.client_id.clone(), directory.client_secret.clone()));
     let origin = tenant.origin().origin().ascii_serialization();
     let places = Places { tenant_id, client_id, origin, mail_port: mail.port() };
     folder.write("firstpass.toml", &settings::text(&places, &story::SITES))?;

@@ -20,6 +20,7 @@ mod changes;
 mod cli;
 mod crash;
 mod guards;
+mod house;
 mod outages;
 mod play;
 mod stories;

@@ -69,7 +69,10 @@ pub fn places(folder: &Folder) -> Vec<Place> {
         place("letters, as managers get them (they hold the codes; open one with a mail program)", &folder.letters()),
         place("drop folder of the HR files, with done/ and rejected/", &folder.drop()),
         place("settings that were used", &folder.settings()),
-        place("state, an SQLite file with the views review_hire, review_attention, review_event …", &folder.dir().join("state.db")),
+        place(
+            "state, an SQLite file with the views review_hire, review_attention, review_event …",
+            &folder.dir().join("state.db"),
+        ),
     ]
 }
 
@@ -100,7 +103,11 @@ fn our_name() -> String {
 /// As a shell reads it back.
 fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Every pass that was made, oldest first.

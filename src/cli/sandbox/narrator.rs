@@ -75,7 +75,8 @@ impl Narrator {
     /// Looks once at who is listening.
     pub fn new(out: Out) -> Self {
         let set = |wanted: &str| environment().find(|(name, _)| name == wanted).map(|(_, value)| value);
-        let plain = set("NO_COLOR").is_some_and(|value| !value.is_empty()) || set("TERM").is_some_and(|term| term == "dumb");
+        let plain =
+            set("NO_COLOR").is_some_and(|value| !value.is_empty()) || set("TERM").is_some_and(|term| term == "dumb");
         Self { out, colour: out.is_terminal() && !plain, told: Vec::new() }
     }
 

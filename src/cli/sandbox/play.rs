@@ -154,7 +154,8 @@ impl<'a> Play<'a> {
             }
         }
         self.files.extend(files);
-        let new: Vec<HireRow> = self.hires.values().filter(|hire| before.remove(&hire.employee_id).is_none()).cloned().collect();
+        let new: Vec<HireRow> =
+            self.hires.values().filter(|hire| before.remove(&hire.employee_id).is_none()).cloned().collect();
         for hire in new {
             self.tell_of(Kind::Hire, &hire, telling::new_hire(&hire)).await?;
         }
@@ -181,8 +182,11 @@ impl<'a> Play<'a> {
     /// Tells the oldest letter about a hire that was not told.
     async fn letter(&mut self, hire: &HireRow) -> Result<(), Trouble> {
         let arrived = self.mail.letters();
-        let is_next = |n: usize, letter: &ReceivedLetter| !self.letters.contains(&n) && is_about(letter, &hire.display_name);
-        let Some((n, letter)) = arrived.iter().enumerate().find(|(n, letter)| is_next(*n, letter)) else { return Ok(()) };
+        let is_next =
+            |n: usize, letter: &ReceivedLetter| !self.letters.contains(&n) && is_about(letter, &hire.display_name);
+        let Some((n, letter)) = arrived.iter().enumerate().find(|(n, letter)| is_next(*n, letter)) else {
+            return Ok(());
+        };
         self.letters.insert(n);
         self.tell_of(Kind::Letter, hire, telling::letter(letter)).await
     }

@@ -26,8 +26,7 @@ pub fn file(report: &FileReport) -> String {
         (report.past, "past"),
         (report.rejected, "rejected"),
     ];
-    let counts: Vec<String> =
-        counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let why = if report.why.is_empty() { String::new() } else { format!(" ({})", report.why) };
     format!("{} is {}: {}{why}", report.file, report.state, counts.join(", "))
 }
