@@ -118,7 +118,10 @@ pub async fn import(
     let name = file.file_name().map_or_else(|| given.clone(), |name| name.to_string_lossy().into_owned());
     let folder = if dry_run { None } else { Some(Folder::open(&feed.folder)?) };
     let out = Out { folder: folder.as_ref(), from: None, name: &name, held: None, by: US, why: "" };
-    desk.judge(&source, &out, true).await
+    if !dry_run && let Some(report) = desk.repeated(&source, &out).await? {
+        return Ok(report);
+    }
+    desk.judge(&source, &out, false).await
 }
 
 /// Lets a held file in, as it was judged, without the brake.

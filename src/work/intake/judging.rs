@@ -37,8 +37,7 @@ impl Desk<'_> {
 
     /// Stages, judges, applies and moves one file.
     ///
-    /// `again`: an operator's import, a held file let in, or one that a crash left behind, for which
-    /// the short way of [`Desk::repeated`] is not taken: its rejects are written anew.
+    /// `again`: a held file let in, or one that a crash left behind, for which the short way of [`Desk::repeated`] is not taken: its rejects are written anew.
     pub(super) async fn judge(&self, source: &Source, out: &Out<'_>, again: bool) -> Result<FileReport, IntakeError> {
         for _ in 0..ROUNDS {
             let (mut staging, reading) = match self.stage(source).await? {
