@@ -18,7 +18,7 @@ use crate::work::intake::{self, IntakeError};
 pub struct Args {
     /// The file.
     file: PathBuf,
-    /// Under whose rules: the name of a [[feed]] in the settings.
+    /// Under whose rules: the name of a feed in the settings.
     #[arg(long, value_name = "NAME")]
     feed: String,
     /// Print the changes and the rejected rows, and write nothing.

@@ -2,7 +2,7 @@
 //!
 //! The file is read from an open descriptor, row by row, in bounded memory; nothing here writes the
 //! state. What makes the whole file unreadable is an [`Unreadable`] with a sentence; what concerns
-//! one row is a [`Bad`](crate::rules::record::Bad) row and the others go in. Read on in `rules::record`.
+//! one row is a [`Bad`] row and the others go in. Read on in `rules::record`.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! A failure of Graph, sorted by what to do next.
 //!
-//! The edges sort what came back into [`Failure`]; [`next`] says what that means for a hire and for
+//! The edges sort what came back into [`Failure`]; [`verdict`] says what that means for a hire and for
 //! its tenant. Message texts explain; they never decide whether a POST is repeated.
 
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! The scheduler only nudges; whether something is due is decided from the database and the time
 //! (its cron can fire twice, late, or not at all: `deps` of the design say how). The sleep is at
-//! most [`LONGEST_SLEEP`] and the wall time is compared anew after it, so that suspend, clock steps
+//! most `LONGEST_SLEEP` and the wall time is compared anew after it, so that suspend, clock steps
 //! and a dead scheduler cost seconds.
 
 use std::sync::Arc;
