@@ -107,8 +107,7 @@ fn everybody_stands_as_they_should(played: &Value) {
         })
         .collect();
     let used = ("delivered", None, Some("used"));
-    let mut wanted: BTreeMap<_, _> =
-        ["E1001", "E1002", "E1003", "E1004", "E1005", "E1006"].map(|id| (id, used)).into();
+    let mut wanted: BTreeMap<_, _> = ["E1001", "E1002", "E1003", "E1004", "E1005", "E1006"].map(|id| (id, used)).into();
     wanted.insert("E1007", ("attention", Some("manager-missing"), None));
     assert_eq!(standing, wanted);
     let files = played["files"].as_array().unwrap();
@@ -116,11 +115,8 @@ fn everybody_stands_as_they_should(played: &Value) {
     assert_eq!(files.iter().map(|file| file["added"].as_u64().unwrap()).sum::<u64>(), 7);
     // Mornings come where the hires are: Auckland's before Kolkata's before Berlin's before New York's.
     let story = played["story"].as_array().unwrap();
-    let passes: Vec<&str> = story
-        .iter()
-        .filter(|told| told["kind"] == "pass")
-        .map(|told| told["at_local"].as_str().unwrap())
-        .collect();
+    let passes: Vec<&str> =
+        story.iter().filter(|told| told["kind"] == "pass").map(|told| told["at_local"].as_str().unwrap()).collect();
     assert_eq!(
         passes,
         [

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::folder::Folder;
+use super::narrator::broken;
 use crate::cli::end::Trouble;
 use crate::cli::out::Out;
 use crate::cli::words::utc_text;
-use super::folder::Folder;
-use super::narrator::broken;
 use crate::rules::hire::State;
 use crate::sandbox::cast;
 use crate::sandbox::mailbox::ModelMailServer;

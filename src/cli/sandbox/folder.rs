@@ -39,7 +39,10 @@ impl Folder {
     pub fn prepare(dir: &Path) -> Result<Self, Trouble> {
         let failed = |error: io::Error| Trouble::Failed(format!("{}: {error}", dir.display()));
         if dir.metadata().is_ok_and(|found| !found.is_dir()) {
-            return Err(Trouble::Usage(format!("{} is no folder; name a new or empty one: `firstpass sandbox DIR`", dir.display())));
+            return Err(Trouble::Usage(format!(
+                "{} is no folder; name a new or empty one: `firstpass sandbox DIR`",
+                dir.display()
+            )));
         }
         fs::create_dir_all(dir).map_err(failed)?;
         let is_empty = fs::read_dir(dir).map_err(failed)?.next().is_none();

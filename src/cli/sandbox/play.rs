@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::cli::end::Trouble;
-use crate::cli::words::utc_text;
 use super::folder::Folder;
 use super::narrator::{Kind, Narrator, Told};
 use super::telling;
+use crate::cli::end::Trouble;
+use crate::cli::words::utc_text;
 use crate::feed::FileReport;
 use crate::rules::calendar::{Zone, local_text};
 use crate::sandbox::cast::Person;

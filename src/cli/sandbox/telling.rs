@@ -2,8 +2,8 @@
 //!
 //! Pure. Never a code: letters are told by recipient and subject.
 
-use crate::cli::words::at_hire;
 use super::narrator::Kind;
+use crate::cli::words::at_hire;
 use crate::feed::FileReport;
 use crate::rules::record::Reject;
 use crate::rules::unsettled::Cause;
