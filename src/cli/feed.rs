@@ -7,8 +7,8 @@ use clap::Subcommand;
 use super::end::{End, Trouble};
 use super::hire::reason;
 use super::import::{feed_named, lines};
-use super::open;
 use super::out::Out;
+use super::{open, patience};
 use crate::store::{FileRow, Store};
 use crate::work::intake;
 
@@ -56,7 +56,9 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
         Act::Accept(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
             let (feed, rules) = feed_named(&settings, &feed)?;
-            intake::accept(file, feed, rules, &store, now, reason, &open::operator(), *dry_run).await?
+            let by = open::operator();
+            let work = intake::accept(file, feed, rules, &store, now, reason, &by, *dry_run);
+            patience::watched("reading", work).await?
         }
         Act::Refuse(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use super::end::{End, Trouble, chain};
-use super::open;
 use super::out::Out;
+use super::{open, patience};
 use crate::config::{Feed, Settings, TenantRules};
 use crate::feed::FileReport;
 use crate::store::Store;
@@ -43,7 +43,8 @@ pub async fn import(args: &Args, config: &Path, out: Out) -> Result<End, Trouble
         Some(scratch) => scratch.state().await?,
         None => open::state(&settings).await?,
     };
-    let done = intake::import(&args.file, feed, rules, &store, open::now(), args.dry_run).await;
+    let work = intake::import(&args.file, feed, rules, &store, open::now(), args.dry_run);
+    let done = patience::watched("reading", work).await;
     store.close().await;
     let report = done?;
     if out.is_json() {

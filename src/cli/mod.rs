@@ -14,6 +14,7 @@ pub mod import;
 mod logs;
 pub mod open;
 pub mod out;
+mod patience;
 pub mod plan;
 mod privacy;
 pub mod run;

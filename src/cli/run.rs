@@ -35,38 +35,37 @@ pub struct Args {
 /// Serves hires.
 pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     let settings = Arc::new(open::settings(config)?);
-    usable_tenants(&settings)?;
+    let unusable = unusable_tenants(&settings)?;
     let store = open::state(&settings).await?;
     let _lock = store.lock()?;
     let work = Work::new(Arc::clone(&settings), Limits::default(), store, Clock::System)
         .map_err(|error| Trouble::Settings(chain(&error)))?;
     let stop = stop_on_signals()?;
     if args.once {
-        return once(&work, &stop, out).await;
+        return once(&work, unusable, &stop, out).await;
+    }
+    for tenant in &unusable {
+        error!("{tenant}; the other tenants are served");
     }
     info!(version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
     service::run(&work, &stop).await.map_err(|error| Trouble::Failed(chain(&error)))?;
     Ok(End::Done)
 }
 
-/// A tenant whose secret cannot be read stops alone, and is told here once; 78 only when there is no
-/// other.
-fn usable_tenants(settings: &Settings) -> Result<(), Trouble> {
+/// A tenant whose secret cannot be read stops alone, and is told once; 78 only when there is no other.
+fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
     let enabled = || settings.tenants.iter().filter(|tenant| tenant.enabled);
     let unusable: Vec<(&Tenant, SecretError)> =
         enabled().filter_map(|tenant| Some((tenant, tenant.client_secret_file.read().err()?))).collect();
     let told = |(tenant, error): &(&Tenant, SecretError)| {
         format!("tenant {:?} cannot be served: {}", tenant.name, chain(error))
     };
-    if unusable.len() == enabled().count() {
-        let mut lines: Vec<String> = unusable.iter().map(told).collect();
+    let mut lines: Vec<String> = unusable.iter().map(told).collect();
+    if lines.len() == enabled().count() {
         lines.push("no tenant is usable; mend the settings, `firstpass check --offline` shows them all".to_owned());
         return Err(Trouble::Settings(lines.join("\n")));
     }
-    for tenant in &unusable {
-        error!("{}; this tenant is not served until it can be read, the others are", told(tenant));
-    }
-    Ok(())
+    Ok(lines)
 }
 
 /// SIGTERM (systemd) and SIGINT (Ctrl-C) ask for an orderly end.
@@ -111,15 +110,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 const MOST_FILES: i64 = 1000;
 
 /// What the ticks did.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Passed {
     files: Vec<FileReport>,
     stopped: Vec<String>,
 }
 
-async fn once(work: &Work, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
+async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
     let began = work.clock.now();
-    let mut passed = Passed::default();
+    let mut passed = Passed { files: Vec::new(), stopped };
     let ended = tokio::select! {
         ended = rounds(work, &mut passed) => ended,
         () = stop.cancelled() => Ok(()),

@@ -68,8 +68,8 @@ fn head(hire: &HireRow) -> Vec<String> {
         format!("  start     {}", start_local(hire)),
         format!("  send      {}", or(&send_local(hire), "no instant yet")),
         format!("  account   {}", or(&account, "asked of the directory by employee id")),
-        format!("  manager   {}", or(&manager, "asked of the directory")),
-        format!("  channel   {}", or(&hire.channel, "asked of the directory")),
+        format!("  manager   {}", or(&manager, "none known yet")),
+        format!("  channel   {}", or(&hire.channel, "none known yet")),
         format!("  from      feed {}, {} line {}", hire.feed, hire.source_file, hire.source_line),
     ];
     if hire.engagement > 1 {

@@ -399,6 +399,73 @@ async fn a_tenant_without_its_secret_is_told_and_no_usable_tenant_is_78() {
 }
 
 #[tokio::test]
+async fn one_tenant_without_its_secret_stops_alone() {
+    let world = World::with(OTHER_TENANT).await;
+    world.clock.set(Clock::System.now());
+    let (zone, today) = noon_somewhere();
+    let row = format!("E1,ada.lovelace@contoso.example,{today},{zone}");
+    world.drop_file("hires.csv", &format!("employee_id,user,start_date,zone\n{row}\n"));
+    std::fs::create_dir(world.dir.path().join("drop-fabrikam")).unwrap();
+    let ran = firstpass(world.dir.path(), &["run", "--once"]).await;
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stdout.matches("tenant.fabrikam.client_secret_file").count(), 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 delivered"), "the other tenant is served: {}", ran.stdout);
+}
+
+/// A second tenant whose secret nobody wrote, and its feed.
+const OTHER_TENANT: &str = r#"
+[[tenant]]
+name = "fabrikam"
+tenant_id = "22222222-2222-3333-4444-555555555555"
+client_id = "33333333-2222-3333-4444-555555555555"
+client_secret_file = "secret-of-fabrikam"
+
+[[feed]]
+name = "fabrikam-hr"
+tenant = "fabrikam"
+kind = "csv"
+folder = "drop-fabrikam"
+"#;
+
+#[tokio::test]
+async fn an_employee_id_in_two_tenants_names_both() {
+    let world = World::with(OTHER_TENANT).await;
+    let dir = world.dir.path();
+    std::fs::create_dir(dir.join("drop-fabrikam")).unwrap();
+    std::fs::write(dir.join("new.csv"), HIRES).unwrap();
+    for feed in ["hr", "fabrikam-hr"] {
+        let ran = firstpass(dir, &["import", "new.csv", "--feed", feed]).await;
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+    let asked = firstpass(dir, &["hire", "show", "E1"]).await;
+    assert_eq!(asked.status, 1);
+    assert!(asked.stderr.contains("contoso/E1") && asked.stderr.contains("fabrikam/E1"), "{}", asked.stderr);
+    let named = firstpass(dir, &["hire", "hold", "fabrikam/E1", "--reason", "wait"]).await;
+    assert_eq!(named.status, 0, "{}", named.stderr);
+    let held = firstpass(dir, &["hire", "list", "--state", "held", "--json"]).await;
+    let held: Vec<serde_json::Value> = serde_json::from_str(&held.stdout).unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0]["tenant"], "fabrikam");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_used_are_told_all_at_once() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    let path = dir.join("firstpass.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("settle = \"0s\"", "setle = \"0s\"\nmax_new = \"many\"");
+    std::fs::write(&path, text).unwrap();
+    for args in [vec!["run"], vec!["run", "--once"], vec!["check", "--offline"], vec!["plan"]] {
+        let ran = firstpass(dir, &args).await;
+        assert_eq!(ran.status, 78, "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("settle") && ran.stderr.contains("max_new"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("firstpass.toml:"), "the line is named: {}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[tokio::test]
 async fn the_service_is_alone_with_its_state_and_ends_with_0_on_sigterm() {
     let world = World::new().await;
     world.clock.set(Clock::System.now());
