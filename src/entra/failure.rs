@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::http::{Answer, Broken};
 use crate::rules::verdict::{Failure, Said};
+use crate::rules::words;
 
 /// Nobody is made to wait longer than this by one header: a mistyped date must not stop a morning.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -44,19 +45,7 @@ pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
 
 /// Foreign words for a log or an admin: bounded, without controls, addresses masked.
 pub(super) fn plain(text: &str) -> String {
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        match word.split_once('@') {
-            Some((name, domain)) if !name.is_empty() && domain.contains('.') => {
-                let _ = write!(out, "…@{domain}");
-            }
-            _ => out.push_str(word),
-        }
-    }
-    out.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect()
+    words::masked(text).chars().take(MOST_WORDS).collect()
 }
 
 /// Graph's error body; `innerError` is not needed, and its date has no zone (facts 1.7).
@@ -192,7 +181,7 @@ mod tests {
 
     #[test]
     fn words_of_others_are_bounded_and_masked() {
-        assert_eq!(plain("Resource 'ada@contoso.example'\r\n\u{1b}[31m gone"), "Resource …@contoso.example' [31m gone");
+        assert_eq!(plain("Resource 'ada@contoso.example'\r\n\u{1b}[31m gone"), "Resource '…@contoso.example' [31m gone");
         assert_eq!(plain(&"x".repeat(5000)).chars().count(), MOST_WORDS);
     }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use lettre::transport::smtp;
 
+use crate::rules::words;
+
 /// Why a letter did not go out, or may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailFailure {
@@ -207,14 +209,8 @@ fn quoted(words: &str, secrets: &[&str]) -> String {
         let bare = word.trim_matches(|c: char| c.is_ascii_punctuation());
         if bare.chars().count() >= SECRET_MIN && secrets.iter().any(|secret| secret.contains(bare)) {
             line.push('…');
-        } else if let Some((local, domain)) = word.split_once('@') {
-            // `<mia@contoso.example>:` → `<…@contoso.example>:`
-            let before = local.rfind(|c| "<(\"'[,;:=".contains(c)).and_then(|at| local.get(..=at)).unwrap_or_default();
-            line.push_str(before);
-            line.push_str("…@");
-            line.push_str(domain);
         } else {
-            line.push_str(word);
+            words::mask_word(word, &mut line);
         }
         if line.chars().count() > WORDS_MAX {
             line = line.chars().take(WORDS_MAX).chain(['…']).collect();

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::guard::Refusal;
+use super::guard::{BY_ITSELF, Refusal};
 use super::hire::{MailAddress, Reason};
 
 /// `[channel]` of the settings.
@@ -109,11 +109,9 @@ pub fn judge(rules: &ChannelRules, facts: &ChannelFacts) -> Result<Channel, Refu
         ));
     };
     let notes = cross_check(rules, facts, manager)?;
+    let who = manager_name(manager);
     let unusable = |why: &str| {
-        Refusal::new(
-            Reason::ManagerUnusable,
-            format!("the manager {} {why}; correct the directory. firstpass looks again by itself", manager.object_id),
-        )
+        Refusal::new(Reason::ManagerUnusable, format!("the manager {who} {why}; correct the directory. {BY_ITSELF}"))
     };
     if manager.object_id == facts.hire {
         return Err(unusable("is the hire"));
@@ -132,7 +130,7 @@ pub fn judge(rules: &ChannelRules, facts: &ChannelFacts) -> Result<Channel, Refu
     if !allowed.iter().any(|domain| domain.eq_ignore_ascii_case(&address.domain())) {
         return Err(Refusal::new(
             Reason::ChannelDomain,
-            format!("the manager {} has a mail address at {}, which is not an allowed domain; correct the address, or add the domain to channel.domains", manager.object_id, address.domain()),
+            format!("the manager {who} has a mail address at {}, which is not an allowed domain; correct the address, or add the domain to channel.domains. {BY_ITSELF}", address.domain()),
         ));
     }
     Ok(Channel {
@@ -142,6 +140,11 @@ pub fn judge(rules: &ChannelRules, facts: &ChannelFacts) -> Result<Channel, Refu
         address,
         notes,
     })
+}
+
+/// UPN, or the object id of one who has none.
+fn manager_name(manager: &Manager) -> String {
+    if manager.upn.is_empty() { manager.object_id.to_string() } else { manager.upn.clone() }
 }
 
 /// The feed's manager against the directory's.
@@ -158,7 +161,7 @@ fn cross_check(rules: &ChannelRules, facts: &ChannelFacts, manager: &Manager) ->
             ids.first().map_or_else(|| "nobody the directory knows".to_owned(), Uuid::to_string)
         }
     };
-    let sentence = format!("the feed names {difference} as manager, the directory {}", manager.object_id);
+    let sentence = format!("the feed names {difference} as manager, the directory {}", manager_name(manager));
     match rules.manager_mismatch {
         Mismatch::Report => Ok(vec![sentence]),
         Mismatch::Refuse => Err(Refusal::new(

@@ -214,6 +214,9 @@ pub struct Refusal {
     pub what_to_do: String,
 }
 
+/// The end of a sentence about something that mends itself when its cause is gone.
+pub const BY_ITSELF: &str = "firstpass looks again by itself";
+
 impl Refusal {
     pub(crate) fn new(reason: Reason, what_to_do: impl Into<String>) -> Self {
         Self { reason, what_to_do: what_to_do.into() }

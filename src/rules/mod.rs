@@ -20,3 +20,4 @@ pub mod next;
 pub mod permission;
 pub mod unsettled;
 pub mod verdict;
+pub mod words;

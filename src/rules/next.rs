@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::calendar::{self, Morning, Schedule, Standing};
+use super::guard;
 use super::hire::{FeedStatus, OperatorStatus, Reason, State};
 
 /// What is wanted of a hire, and how it stands.
@@ -115,13 +116,28 @@ pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
 /// Past the window: the reason that stood last, or `missed`.
 fn rest_missed(wanted: &Wanted) -> Next {
     let (reason, what_to_do) = match wanted.reason {
-        Some(reason) if !wanted.what_to_do.is_empty() => (reason, wanted.what_to_do.clone()),
+        Some(reason) if !wanted.what_to_do.is_empty() => (reason, out_of_time(&wanted.what_to_do)),
         Some(_) | None => (
             Reason::Missed,
             "the start is over and no pass was sent in time; `firstpass hire retry` makes one that is valid at once".to_owned(),
         ),
     };
     Next::Rest(Standstill { state: State::Attention, reason: Some(reason), what_to_do, look_at: None })
+}
+
+/// What sentences promise that only holds inside the window.
+const BY_ITSELF: [&str; 3] = [
+    guard::BY_ITSELF,
+    "firstpass goes on by itself when that is mended",
+    "firstpass tries again by itself",
+];
+
+/// The sentence of a reason for which the time is over: nothing happens by itself any more.
+fn out_of_time(what_to_do: &str) -> String {
+    const RETRY: &str = "the time for it is over: mend it, then `firstpass hire retry`";
+    let cause = BY_ITSELF.iter().fold(what_to_do, |text, promise| text.trim_end_matches(promise));
+    let cause = cause.trim_end_matches([' ', '.', ';']);
+    if cause.ends_with(RETRY) { what_to_do.to_owned() } else { format!("{cause}; {RETRY}") }
 }
 
 /// How a hire stands after a check said no. Forecasts keep it `pending` before its send time.

@@ -13,6 +13,7 @@ use crate::rules::guard::Refusal;
 use crate::rules::hire::{HireKey, Reason, State};
 use crate::rules::permission;
 use crate::rules::next::{Standstill, Wanted};
+use crate::rules::words;
 use crate::rules::verdict::{Failure, Verdict, verdict};
 use crate::store::{Claimed, HireRow, Rest, Seen, StoreError};
 
@@ -137,12 +138,12 @@ impl<'w> Attempt<'w> {
         let key = self.key();
         if standstill.state == State::Attention && self.hire().reason != standstill.reason {
             let reason = standstill.reason.map_or("", Reason::as_str);
-            warn!(hire = %key, reason, "{key} needs a person: {reason}: {}", standstill.what_to_do);
+            warn!(hire = %key, reason, "{key} needs a person: {reason}: {}", words::masked(&standstill.what_to_do));
         }
         let rest = Rest {
             state: standstill.state,
             reason: standstill.reason,
-            why: standstill.what_to_do.clone(),
+            why: words::masked(&standstill.what_to_do),
             what_to_do: standstill.what_to_do,
             look_at,
             seen: self.seen,

@@ -176,3 +176,16 @@ async fn before_the_morning_some_reasons_are_forecasts() {
     assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_reason_whose_time_is_over_says_that_nothing_happens_by_itself() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.change(ADA, |user| user.manager = None);
+    world.until("2027-03-02T00:00:00Z").await;
+    let hire = world.hire("E1").await;
+    assert_eq!(hire.reason.as_deref(), Some("manager-missing"), "the reason that stood last");
+    assert!(hire.what_to_do.contains("hire retry") && !hire.what_to_do.contains("by itself"), "{}", hire.what_to_do);
+    assert_eq!(hire.next_try_utc, None);
+    world.finish().await;
+}
