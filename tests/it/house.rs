@@ -78,8 +78,7 @@ fn sources() -> Vec<Source> {
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         let path = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-        let unit_tests = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
-        let code = text[..unit_tests]
+        let code = without_unit_tests(&text)
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
@@ -89,6 +88,14 @@ fn sources() -> Vec<Source> {
     };
     let is_test = |path: &Path| path.file_name().is_some_and(|name| name == "tests.rs");
     paths.into_iter().filter(|path| !is_test(path)).map(read).collect()
+}
+
+/// The same lines, those of `mod tests` empty.
+fn without_unit_tests(text: &str) -> String {
+    let Some(start) = text.find("#[cfg(test)]\nmod tests {") else { return text.to_owned() };
+    let end = text[start..].find("\n}\n").map_or(text.len(), |end| start + end + 2);
+    let blank = "\n".repeat(text[start..end].matches('\n').count());
+    format!("{}{blank}{}", &text[..start], &text[end..])
 }
 
 fn room_of(path: &str) -> &str {

@@ -75,7 +75,7 @@ async fn operators_write_what_is_wanted_with_their_reason() {
             "contoso/E1 is held; `firstpass hire release` first",
             "release held→pending true",
             "cancel pending→cancelled true",
-            "contoso/E1 is cancelled",
+            "contoso/E1 is cancelled; `firstpass hire release` brings it back",
             "release cancelled→pending true",
         ]
     );
