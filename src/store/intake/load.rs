@@ -70,7 +70,7 @@ impl Staging {
         for rows in batch.rows.chunks(200) {
             let text = match &self.full {
                 Some(text) if rows.len() == 200 => text.clone(),
-                _ => values(INSERT, rows.len(), ROW),
+                _ => self.values(INSERT, rows.len(), ROW),
             };
             on_link!(&mut self.link, |db, _text| {
                 let mut insert = sqlx::query(AssertSqlSafe(text.clone()));
@@ -98,7 +98,7 @@ impl Staging {
     }
 
     async fn put_starts(&mut self, starts: &[StagedStart]) -> Result<(), StoreError> {
-        let text = values(INSERT_STARTS, starts.len(), ROW);
+        let text = self.values(INSERT_STARTS, starts.len(), ROW);
         on_link!(&mut self.link, |db, _text| {
             let mut insert = sqlx::query(AssertSqlSafe(text));
             for staged in starts {
@@ -126,7 +126,7 @@ impl Staging {
     /// [`StoreError::Unavailable`].
     pub async fn put_digests(&mut self, digests: &[String]) -> Result<(), StoreError> {
         for some in digests.chunks(500) {
-            let mut text = values("INSERT INTO digests (digest) VALUES ", some.len(), 1);
+            let mut text = self.values("INSERT INTO digests (digest) VALUES ", some.len(), 1);
             text.push_str(" ON CONFLICT DO NOTHING");
             on_link!(&mut self.link, |db, _text| {
                 let mut insert = sqlx::query(AssertSqlSafe(text));
@@ -148,18 +148,25 @@ fn start_id(row: &StagedRow) -> i64 {
     row.facts.as_ref().map_or(0, |(_, start)| *start)
 }
 
-/// `head ($1,$2),($3,$4)`: both engines read `$n`. Holds no data.
-fn values(head: &str, rows: usize, columns: usize) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(head.len() + rows * columns * 6);
-    text.push_str(head);
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 1..=columns {
-            let comma = if column == 1 { "" } else { "," };
-            let _ = write!(text, "{comma}${}", row * columns + column);
+impl Staging {
+    /// `head (?,?),(?,?)`, or `($1,$2),($3,$4)` on PostgreSQL. Holds no data.
+    ///
+    /// SQLite looks a name such as `$1999` up in a list, from its start, for every value bound.
+    fn values(&self, head: &str, rows: usize, columns: usize) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(head.len() + rows * columns * 6);
+        text.push_str(head);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ",(" });
+            for column in 1..=columns {
+                text.push_str(if column == 1 { "" } else { "," });
+                match self.link {
+                    Link::Sqlite(_) => text.push('?'),
+                    Link::Postgres(_) => drop(write!(text, "${}", row * columns + column)),
+                }
+            }
+            text.push(')');
         }
-        text.push(')');
+        text
     }
-    text
 }
