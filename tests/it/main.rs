@@ -23,6 +23,7 @@ mod guards;
 mod house;
 mod outages;
 mod play;
+mod service;
 mod stories;
 mod unknown;
 mod world;

@@ -69,9 +69,15 @@ impl World {
     }
 
     pub(crate) async fn with_limits(extra: &str, limits: Limits) -> Self {
+        let mut world = Self::around(extra, limits, Clock::hand(at(FRIDAY)));
+        world.restart().await;
+        world
+    }
+
+    /// Tenant, mail server, folders and settings at a clock, without a worker.
+    pub(crate) fn around(extra: &str, limits: Limits, clock: Clock) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::hand(at(FRIDAY));
         let ca = Ca::new().unwrap();
         let tenant = ModelTenant::start(&ca, clock.clone(), 0).unwrap();
         tenant.edit(|directory| {
@@ -89,7 +95,7 @@ impl World {
         write_files(dir.path(), &ca, &text);
         let settings = Settings::load(&dir.path().join("firstpass.toml"), std::iter::empty())
             .unwrap_or_else(|error| panic!("the settings of the test are refused:\n{error}\n{text}"));
-        let mut world = Self {
+        let world = Self {
             dir,
             clock,
             tenant,
@@ -101,7 +107,6 @@ impl World {
             allow: Allow::default(),
         };
         world.people();
-        world.restart().await;
         world
     }
 

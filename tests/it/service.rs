@@ -1,0 +1,124 @@
+//! The real binary with the real scheduler, at real time: ready, a file dropped, a letter, SIGTERM;
+//! and SIGKILL at any moment (F1–F10, I17).
+//!
+//! Times of the machine are used, so the hires start in half an hour in a zone where it is about
+//! noon now. Waits have bounds, and end when what is waited for has come.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use chrono::Timelike;
+use firstpass::clock::Clock;
+
+use crate::world::{World, short_limits};
+
+const SOON: &str = "[schedule]\nsend_at = \"00:00\"\npoll = \"* * * * * *\"\n";
+
+fn real_world() -> World {
+    World::around(SOON, short_limits(), Clock::System)
+}
+
+impl World {
+    /// The service in a process of its own; its log goes to a file.
+    fn spawn(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_firstpass"))
+            .arg("--config")
+            .arg(self.dir.path().join("firstpass.toml"))
+            .arg("run")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Hires who start in half an hour, where it is about noon.
+    fn drop_today(&self, n_hires: usize) {
+        let now = self.clock.now();
+        let east = 12 - i64::from(now.hour());
+        let zone = if east >= 0 { format!("Etc/GMT-{east}") } else { format!("Etc/GMT+{}", -east) };
+        let local = (now + chrono::TimeDelta::hours(east) + chrono::TimeDelta::minutes(30)).naive_utc();
+        let mut file = "employee_id,user,start_date,start_time,zone\n".to_owned();
+        for n in 0..n_hires {
+            let upn = format!("hire{n}@contoso.example");
+            self.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
+            file.push_str(&format!("H{n},{upn},{},{},{zone}\n", local.date(), local.time().format("%H:%M")));
+        }
+        self.drop_file("today.csv", &file);
+    }
+
+    fn wait_for(&self, what: &str, seconds: u64, done: impl Fn(&World) -> bool) {
+        let began = Instant::now();
+        while !done(self) {
+            assert!(began.elapsed() < Duration::from_secs(seconds), "waited {seconds} s for {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
+    assert!(status.success());
+}
+
+#[tokio::test]
+async fn a_file_becomes_a_letter_and_sigterm_ends_with_zero() {
+    let mut world = real_world();
+    let mut service = world.spawn();
+    world.wait_for("ready", 20, |world| world.log().contains("ready"));
+    world.drop_today(1);
+    world.wait_for("the letter", 60, |world| world.code_letters().len() == 1);
+    let second = Command::new(env!("CARGO_BIN_EXE_firstpass"))
+        .arg("--config")
+        .arg(world.dir.path().join("firstpass.toml"))
+        .arg("run")
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1), "one service at a time: {}", String::from_utf8_lossy(&second.stderr));
+    signal(&service, "TERM");
+    assert_eq!(service.wait().unwrap().code(), Some(0), "{}", world.log());
+    let log = world.log();
+    let code = world.code_letters()[0].code().unwrap();
+    assert!(!log.contains(&code), "I3: the code is in the log");
+    assert!(!log.contains("mia.manager@"), "addresses are masked in the log\n{log}");
+    world.restart().await;
+    assert_eq!(world.state("H0").await.0, "delivered");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f1_to_f10_killed_at_any_moment() {
+    const HIRES: usize = 12;
+    // Fewer than the five claims without an outcome after which a hire pauses for an hour.
+    const KILLS: u64 = 4;
+    let mut world = real_world();
+    let now = world.clock.now();
+    let seed = u64::from(now.second() * 1000 + now.timestamp_subsec_millis());
+    eprintln!("seed {seed}");
+    world.drop_today(HIRES);
+    for round in 0..KILLS {
+        let mut service = world.spawn();
+        let pause = 60 + (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round * 1_442_695_040_888_963_407) >> 33) % 900;
+        std::thread::sleep(Duration::from_millis(pause));
+        signal(&service, "KILL");
+        service.wait().unwrap();
+    }
+    let mut service = world.spawn();
+    let live_and_told = |world: &World, n: usize| {
+        let live = world.live_passes(&format!("hire{n}@contoso.example"));
+        live.len() == 1 && world.code_letters().iter().any(|letter| letter.code().as_deref() == Some(live[0].code.as_str()))
+    };
+    world.wait_for("everybody", 120, |world| (0..HIRES).all(|n| live_and_told(world, n)));
+    signal(&service, "TERM");
+    assert_eq!(service.wait().unwrap().code(), Some(0), "{}", world.log());
+    world.restart().await;
+    for n in 0..HIRES {
+        assert_eq!(world.state(&format!("H{n}")).await.0, "delivered", "seed {seed}\n{}", world.story().await);
+    }
+    world.finish().await;
+}
