@@ -108,7 +108,9 @@ async fn f1_to_f10_killed_at_any_moment() {
         signal(&service, "KILL");
         service.wait().unwrap();
     }
+    let n_ready = world.log().matches("\"ready\"").count();
     let mut service = world.spawn();
+    world.wait_for("ready", 20, |world| world.log().matches("\"ready\"").count() > n_ready);
     let live_and_told = |world: &World, n: usize| {
         let live = world.live_passes(&format!("hire{n}@contoso.example"));
         live.len() == 1 && world.code_letters().iter().any(|letter| letter.code().as_deref() == Some(live[0].code.as_str()))
