@@ -119,6 +119,40 @@ async fn f6_to_f9_at_every_smtp_command() {
     }
 }
 
+/// Dead after the final dot: the letter is out, and nothing says so.
+async fn dead_behind_the_dot() -> World {
+    let mut world = monday_morning().await;
+    world.mail.fault(MailFault { verb: Verb::Dot, nth: 1, when: mailbox::When::After, effect: mailbox::Effect::Hold });
+    let mail = world.mail.clone();
+    assert!(world.crash_when(async move { mail.held().await }).await);
+    assert_eq!(world.code_letters().len(), 1);
+    world
+}
+
+#[tokio::test]
+async fn f8_a_pass_that_was_used_after_a_crash_was_received() {
+    let mut world = dead_behind_the_dot().await;
+    let code = world.code_letters()[0].code().unwrap();
+    world.set("2027-03-01T08:05:00Z");
+    assert!(world.tenant.use_pass(world.id_of(ADA), &code));
+    world.until("2027-03-01T12:00:00Z").await;
+    let hire = world.hire("E1").await;
+    assert_eq!((hire.state.as_str(), hire.outcome.as_deref()), ("delivered", Some("used")), "{}", world.story().await);
+    assert_eq!(world.letters().len(), 1, "{}", world.story().await);
+}
+
+#[tokio::test]
+async fn f8_a_letter_of_a_dead_process_is_taken_back_by_a_letter() {
+    let mut world = dead_behind_the_dot().await;
+    let withdrawn = crate::world::ADA.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
+    world.drop_file("withdrawn.csv", &withdrawn);
+    world.until("2027-03-01T12:00:00Z").await;
+    assert_eq!(world.state("E1").await.0, "cancelled");
+    assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+    assert_eq!(world.letters().len(), 2, "the manager is told\n{}", world.story().await);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_crash_while_settling_a_crash() {
     for nth in 1..=3 {

@@ -189,3 +189,42 @@ async fn a_reason_whose_time_is_over_says_that_nothing_happens_by_itself() {
     assert_eq!(hire.next_try_utc, None);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn i19_an_exclusion_that_cannot_be_read_is_not_passed_over() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    let interns = uuid::Uuid::new_v4();
+    world.tenant.edit(|directory| {
+        directory.groups.insert(interns, firstpass::sandbox::tenant::ModelGroup::default());
+        directory.policy.exclude = vec![firstpass::sandbox::tenant::ModelTarget::Group(interns)];
+    });
+    world.tenant.fault_each(Some(Kind::Groups), When::Before, Effect::graph_error(500, "internalServerError", "oops"));
+    world.until(AFTER).await;
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    assert_eq!(world.state("E1").await.1.as_deref(), Some("unanswered"), "{}", world.story().await);
+    world.tenant.heal();
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn i19_the_feeds_manager_that_cannot_be_looked_up_is_not_passed_over() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    let omar = world.id_of("omar.okafor@contoso.example");
+    world.change(ADA, move |user| user.manager = Some(omar));
+    // The first question about a user is for the hire's account, the second for the feed's manager.
+    let oops = Effect::graph_error(500, "internalServerError", "oops");
+    world.tenant.fault(firstpass::sandbox::tenant::Fault { kind: Kind::User, nth: 2, when: When::Before, effect: oops });
+    world.set("2027-03-01T06:00:00Z");
+    world.tick().await;
+    assert_eq!(world.state("E1").await.1.as_deref(), Some("unanswered"), "{}", world.story().await);
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    world.until(AFTER).await;
+    assert_eq!(world.state("E1").await.1.as_deref(), Some("manager-mismatch"), "{}", world.story().await);
+    world.finish().await;
+}

@@ -272,10 +272,13 @@ async fn a_certificate_of_somebody_else_stops_mailing_f53() {
 
 #[tokio::test]
 async fn a_stripped_starttls_stops_mailing_and_nothing_is_said_in_clear_f51() {
-    let post_office = Post::with(Options { strip_starttls: true, ..Options::default() });
-    assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
-    for verb in [Verb::Starttls, Verb::Auth, Verb::Mail] {
-        assert_eq!(post_office.server.count(verb), 0, "{verb:?}");
+    for auth in [Auth::Password, Auth::None] {
+        let mut post_office = Post::with(Options { strip_starttls: true, ..Options::default() });
+        post_office.mail.smtp.auth = auth;
+        assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
+        for verb in [Verb::Starttls, Verb::Auth, Verb::Mail] {
+            assert_eq!(post_office.server.count(verb), 0, "{verb:?}");
+        }
     }
 }
 

@@ -423,6 +423,25 @@ fn odd_values_are_refused_at_their_line() {
     }
 }
 
+/// A setting whose function is not there yet is never silently ignored.
+#[test]
+fn every_guard_that_is_not_served_yet_is_refused() {
+    for (table, line) in [
+        ("guard", "group = \"11111111-2222-3333-4444-555555555555\""),
+        ("guard", "recovery = true"),
+        ("channel", "require = \"confirmed\""),
+        ("channel", "cooling_off = \"24h\""),
+        ("channel", "fallback = [\"desk@contoso.example\"]"),
+    ] {
+        let told = problems(&format!("{LEAST}\n[{table}]\n{line}\n"), &[]);
+        assert!(told.contains("not served by this version"), "{line}: {told}");
+    }
+    for (kept, replaced) in [("folder =", "kind = \"sql\"\nfolder ="), ("from =", "via = \"graph\"\nfrom =")] {
+        let told = problems(&LEAST.replace(kept, replaced), &[]);
+        assert!(told.contains("not served by this version"), "{replaced}: {told}");
+    }
+}
+
 mod secrets {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::path::Path;

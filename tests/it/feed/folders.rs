@@ -101,3 +101,26 @@ async fn f11_dropping_the_work_at_any_poll_leaves_whole_files_or_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn f27_a_file_that_is_written_while_it_is_read_is_not_taken() {
+    use std::io::Write;
+    let desk = FeedDesk::new().await;
+    desk.write("hires.csv", roster(HEAD, &["1,2027-03-01,Europe/Berlin"]));
+    let mut writer = std::fs::File::options().append(true).open(desk.folder().join("hires.csv")).unwrap();
+    let (feed, rules, store, now) = (desk.feed.clone(), desk.rules.clone(), desk.store.clone(), desk.now);
+    let mut eyes = firstpass::feed::Eyes::default();
+    let mut work = Box::pin(firstpass::work::intake::poll(&feed, &rules, &store, &mut eyes, now));
+    // The file is open when the work first waits for the state; its writer has not finished.
+    let reports = std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        writer.write_all(b"2,2027-03-01,Europe/Berlin\n").unwrap();
+        polled
+    })
+    .await
+    .unwrap();
+    drop(work);
+    assert!(reports.is_empty(), "{reports:?}");
+    assert!(desk.hires().await.is_empty());
+    assert_eq!((desk.names(""), desk.names("work")), (vec!["hires.csv".to_owned()], vec![]), "for the next poll");
+}

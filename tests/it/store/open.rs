@@ -171,6 +171,8 @@ async fn only_one_run_serves_a_state() {
 #[tokio::test]
 async fn the_settings_of_every_connection() {
     let temp = sqlite().await;
+    // Opened again: what is set while the tables are made is gone.
+    let temp = super::Temp { store: Store::open(&temp.url, &Open::default()).await.unwrap(), ..temp };
     let Store::Sqlite { write, read, .. } = &temp.store else { unreachable!() };
     let text =
         |name: &'static str| async move { sqlx::query_scalar::<_, String>(name).fetch_one(write).await.unwrap() };

@@ -169,6 +169,7 @@ async fn how_passes_end() {
         sql(&store, "UPDATE hire SET look_at = 0").await.unwrap();
         let claimed = claim(&store, n).await.unwrap();
         assert!(store.condemn(&claimed, n, 1, None, true, "the start moved").await.unwrap());
+        assert_eq!(only_hire(&store).await.state, State::Pending, "in the same commit: a crash may follow");
         assert!(!store.condemn(&claimed, n, 1, None, true, "again").await.unwrap());
         assert!(store.looked(&claimed, n, 1, 3, Some(at(9, 5))).await.unwrap());
         assert!(store.rest(claimed, n, pending(Some(n))).await.unwrap());
