@@ -66,8 +66,7 @@ pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
         return rest(State::Delivered, None, "", None);
     }
     match (wanted.operator, wanted.feed) {
-        (OperatorStatus::Cancelled, _) => return rest(State::Cancelled, None, "", None),
-        (_, FeedStatus::Withdrawn) => return rest(State::Cancelled, None, "", None),
+        (OperatorStatus::Cancelled, _) | (_, FeedStatus::Withdrawn) => return rest(State::Cancelled, None, "", None),
         (OperatorStatus::None | OperatorStatus::Held, FeedStatus::Active | FeedStatus::Vanished) => {}
     }
     if wanted.operator == OperatorStatus::Held {

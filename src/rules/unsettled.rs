@@ -31,7 +31,7 @@ const NOW_SLACK: TimeDelta = TimeDelta::minutes(5);
 /// An intent counts as not made only when the last look came so long after it (design 4).
 pub const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// So long after its intent a POST may still be applied by something between us and Graph.
-const LATEST: Duration = Duration::from_secs(24 * 3600);
+const LATEST: Duration = Duration::from_hours(24);
 /// And when so many looks found nothing.
 const LOOKS_NEEDED: i64 = 2;
 

@@ -85,9 +85,9 @@ pub enum Verdict {
 /// Without a `Retry-After`.
 const THROTTLED: Duration = Duration::from_secs(30);
 /// Between two tries to reach a tenant that is out of reach.
-const OUT_OF_REACH: Duration = Duration::from_secs(60);
+const OUT_OF_REACH: Duration = Duration::from_mins(1);
 /// Between two tries of a credential that was refused.
-const REFUSED_CREDENTIAL: Duration = Duration::from_secs(300);
+const REFUSED_CREDENTIAL: Duration = Duration::from_mins(5);
 
 /// Sorts a failure (design 5). `lacks` names the permission that the token lacks for this call;
 /// `others_too` is true when the hire before was refused with 403 as well, with no success between.

@@ -21,7 +21,7 @@ use crate::store::{Claimed, StoreError};
 
 /// A letter with its pass, in this process only.
 pub(super) struct Letter {
-    pub(super) letter: crate::rules::letter::Letter,
+    pub(super) words: crate::rules::letter::Letter,
     pub(super) pass_id: i64,
     pub(super) user: Uuid,
     pub(super) graph_id: String,
@@ -121,13 +121,12 @@ impl Work {
             }
         };
         match self.try_once(&attempt, held.letter, held.next_try, revision).await {
-            Ok(()) => Ok(()),
+            Ok(()) | Err(Stop::LetGo(None)) => Ok(()),
             Err(Stop::InHand(letter)) => {
                 self.keep_in_hand(attempt.claimed, *letter).await;
                 Ok(())
             }
             Err(Stop::Rest(standstill)) => attempt.rest(standstill, None).await,
-            Err(Stop::LetGo(None)) => Ok(()),
             Err(Stop::LetGo(Some(error))) => Err(error),
         }
     }
@@ -152,7 +151,7 @@ impl Work {
         if now < next_try && letter.sent == Sent::NotYet {
             return Err(Stop::InHand(Box::new(letter)));
         }
-        match self.smtp.dial(&letter.letter.to).await {
+        match self.smtp.dial(&letter.words.to).await {
             Ok(dialled) => hand_over(attempt, dialled, letter).await,
             Err(MailFailure::RecipientRefused(why)) => {
                 let refusal = mail_rejected(&why);

@@ -34,8 +34,8 @@ pub(super) async fn letter_for(
 ) -> Result<Letter, Stop> {
     let (pass_id, user, graph_id) = (issued.pass_id(), cleared.ask().user, issued.graph_id().to_owned());
     match write_letter(attempt, settled, &cleared, &issued) {
-        Ok(letter) => Ok(Letter {
-            letter,
+        Ok(words) => Ok(Letter {
+            words,
             pass_id,
             user,
             graph_id,
@@ -88,7 +88,7 @@ fn write_letter(
 /// `mailing` on disk, DATA, `mailed` on disk. `Ok` = delivered, the claim has ended.
 pub(super) async fn hand_over(attempt: &Attempt<'_>, dialled: Dialled, mut letter: Letter) -> Result<(), Stop> {
     if !letter.written {
-        let message_id = letter.letter.message_id.clone();
+        let message_id = letter.words.message_id.clone();
         let marked = attempt.work.store.mailing(&attempt.claimed, attempt.now(), letter.pass_id, &message_id).await;
         match marked {
             Ok(true) => letter.written = true,
@@ -104,7 +104,7 @@ pub(super) async fn hand_over(attempt: &Attempt<'_>, dialled: Dialled, mut lette
             }
         }
     }
-    match dialled.send(attempt.now(), &letter.letter).await {
+    match dialled.send(attempt.now(), &letter.words).await {
         Ok(_receipt) => {
             letter.sent = Sent::Accepted;
             write_delivered(attempt, letter).await
@@ -120,7 +120,7 @@ pub(super) async fn write_delivered(attempt: &Attempt<'_>, letter: Letter) -> Re
     let look_at = unsettled::next_watch(now, letter.from, letter.until, now);
     match attempt.work.store.delivered(&attempt.claimed, now, letter.pass_id, Some(look_at)).await {
         Ok(true) => {
-            info!(hire = %key, to = letter.letter.to.masked(), "{key}: letter accepted for {}", letter.letter.to.masked());
+            info!(hire = %key, to = letter.words.to.masked(), "{key}: letter accepted for {}", letter.words.to.masked());
             Ok(())
         }
         Ok(false) => {

@@ -60,9 +60,10 @@ pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceErr
     let _ = scheduler.shutdown().await;
     info!("stopping: one last try for what is in hand");
     let ended = tokio::time::timeout(work.settings.schedule.stop_within, work.stop()).await;
-    match ended {
-        Ok(stopped) => stopped?,
-        Err(_) => error!("not everything could be finished in time; it is settled at the next start"),
+    if let Ok(stopped) = ended {
+        stopped?;
+    } else {
+        error!("not everything could be finished in time; it is settled at the next start");
     }
     info!("stopped");
     Ok(())

@@ -43,7 +43,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn rename(world: &World, from: &str, to: &str) {
-    world.change(from, |user| user.upn = to.to_owned());
+    world.change(from, |user| to.clone_into(&mut user.upn));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Mail, tenant, clock and state out of order (F16–F21, F51, F56–F60, F97): nothing is issued that
 //! cannot be mailed, nothing is lost, and it goes on by itself.
 
+use std::fmt::Write as _;
+
 use chrono::TimeDelta;
 use firstpass::sandbox::mailbox::{self, MailFault, Recipients, Verb};
 use firstpass::sandbox::tenant::Kind;
@@ -228,7 +230,7 @@ async fn f60_the_mail_pace_holds() {
     for n in 0..10 {
         let upn = format!("hire{n}@contoso.example");
         world.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
-        file.push_str(&format!("H{n},{upn},2027-03-01,Europe/Berlin\n"));
+        let _ = writeln!(file, "H{n},{upn},2027-03-01,Europe/Berlin");
     }
     world.drop_file("hires.csv", &file);
     world.until("2027-03-01T06:10:00Z").await;

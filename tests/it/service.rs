@@ -4,6 +4,7 @@
 //! Times of the machine are used, so the hires start in half an hour in a zone where it is about
 //! noon now. Waits have bounds, and end when what is waited for has come.
 
+use std::fmt::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ impl World {
         for n in 0..n_hires {
             let upn = format!("hire{n}@contoso.example");
             self.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
-            file.push_str(&format!("H{n},{upn},{},{},{zone}\n", local.date(), local.time().format("%H:%M")));
+            let _ = writeln!(file, "H{n},{upn},{},{},{zone}", local.date(), local.time().format("%H:%M"));
         }
         self.drop_file("today.csv", &file);
     }

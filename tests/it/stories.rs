@@ -135,7 +135,7 @@ async fn f24_past_the_window_it_is_missed_until_somebody_says_retry() {
     assert!(world.letters().is_empty());
     world.until("2027-03-05T00:00:00Z").await;
     assert!(world.letters().is_empty(), "missed waits for retry");
-    world.operate("E1", firstpass::store::Operate::Retry { late_until: std::time::Duration::from_secs(8 * 3600) }).await;
+    world.operate("E1", firstpass::store::Operate::Retry { late_until: std::time::Duration::from_hours(8) }).await;
     world.tick().await;
     assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
     world.finish().await;

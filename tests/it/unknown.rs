@@ -52,7 +52,7 @@ async fn ends_well(mut world: World, what: &str) {
 async fn f99_the_answer_to_a_post_is_lost() {
     for (what, effect) in unclear() {
         for when in [When::Before, When::After] {
-            for lag in [Duration::ZERO, Duration::from_secs(5 * 60)] {
+            for lag in [Duration::ZERO, Duration::from_mins(5)] {
                 let world = monday(lag).await;
                 world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when, effect: effect.clone() });
                 ends_well(world, &format!("POST: {what} {when:?}, the list lags {lag:?}")).await;
@@ -65,7 +65,7 @@ async fn f99_the_answer_to_a_post_is_lost() {
 async fn f99_the_answer_to_a_delete_is_lost() {
     for (what, effect) in unclear() {
         for when in [When::Before, When::After] {
-            for lag in [Duration::ZERO, Duration::from_secs(5 * 60)] {
+            for lag in [Duration::ZERO, Duration::from_mins(5)] {
                 let world = monday(lag).await;
                 world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
                 world.tenant.fault(Fault { kind: Kind::PassDelete, nth: 1, when, effect: effect.clone() });
