@@ -73,6 +73,11 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
         let left = match pass.state {
             // A late POST of our own has taken the place of what we mailed.
             PassState::Mailed if came_late => tear(attempt, &pass, true, Cause::LostAnswer).await?,
+            // That late one must go first; until then nobody has a working code.
+            PassState::Mailed if settled.blocked.is_some() => {
+                settled.replan(&pass);
+                continue;
+            }
             PassState::Mailed
             | PassState::Intended
             | PassState::Issued
@@ -82,7 +87,11 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
             | PassState::Over => settle_one(attempt, &pass).await?,
         };
         match left {
-            Left::Nothing => settled.replan(&pass),
+            Left::Nothing => {
+                // Nothing is mailed while an older row is condemned: a mailed one behind it means that it came late.
+                came_late |= pass.state == PassState::Condemned;
+                settled.replan(&pass);
+            }
             Left::CameLate => came_late = true,
             Left::Owed(row) => {
                 settled.replan(&pass);
@@ -161,7 +170,7 @@ async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> 
     let known = store.our_graph_ids(pass.user_id).await?;
     let Some(late) = unsettled::made_late_by(&intent_of(pass), &listed, &known) else { return Ok(Left::Nothing) };
     if !store.adopt(&attempt.claimed, attempt.now(), pass.id, &late.id, Cause::LostAnswer.as_str()).await? {
-        return Ok(Left::Blocked(attempt.now()));
+        return Ok(Left::Blocked(attempt.now() + TimeDelta::minutes(1)));
     }
     let key = attempt.key();
     warn!(hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");

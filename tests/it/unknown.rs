@@ -147,3 +147,24 @@ async fn a_post_that_is_applied_after_it_counted_as_not_made_is_ours_and_goes() 
     assert_eq!(world.code_letters().len(), 2, "a letter that replaces the first\n{story}");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn f101_a_late_post_whose_delete_fails_at_first_still_costs_nobody_the_letter() {
+    let mut world = monday(Duration::ZERO).await;
+    world.allow.late_post = true;
+    world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::Hold });
+    world.until("2027-03-01T06:20:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "the second POST was mailed\n{}", world.story().await);
+    world.tenant.fault(Fault { kind: Kind::PassDelete, nth: 1, when: When::Before, effect: Effect::graph_error(500, "x", "y") });
+    world.tenant.release();
+    while world.passes(ADA).len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.until("2027-03-01T12:00:00Z").await;
+    let story = world.story().await;
+    let live = world.live_passes(ADA);
+    assert_eq!(live.len(), 1, "{story}");
+    assert_eq!(world.code_letters().last().unwrap().code().unwrap(), live[0].code, "{story}");
+    assert_eq!(world.code_letters().len(), 2, "a letter that replaces the first\n{story}");
+    world.finish().await;
+}
