@@ -93,9 +93,16 @@ impl Work {
     /// # Errors
     /// Of our own database; what could not be written stays in hand.
     pub(super) async fn round_in_hand(&self) -> Result<(), StoreError> {
-        let held = std::mem::take(&mut *self.in_hand.lock().await);
+        // One at a time: when the round is cut short, the others are still in hand.
+        let n_held = self.in_hand.lock().await.len();
         let mut first_error = None;
-        for one in held {
+        for _ in 0..n_held {
+            let mut waiting = self.in_hand.lock().await;
+            if waiting.is_empty() {
+                break;
+            }
+            let one = waiting.remove(0);
+            drop(waiting);
             if let Err(error) = self.move_on(one).await {
                 first_error.get_or_insert(error);
             }
@@ -107,7 +114,12 @@ impl Work {
         let Some(served) = self.tenants.get(&held.claimed.hire.tenant) else { return Ok(()) };
         let mut attempt = Attempt::new(self, served, held.claimed);
         let now = attempt.now();
-                let key = attempt.key();
+        if held.letter.sent == Sent::Accepted {
+            // The letter is out: that counts without a lease, as long as nobody else took the hire over.
+            let written = write_delivered(&attempt, held.letter).await;
+            return self.left(attempt, written).await;
+        }
+        let key = attempt.key();
         let revision = match self.store.renew(&mut attempt.claimed, now, self.limits.lease).await {
             Ok(Some(revision)) => revision,
             Ok(None) => {
@@ -120,7 +132,13 @@ impl Work {
                 return Err(error);
             }
         };
-        match self.try_once(&attempt, held.letter, held.next_try, revision).await {
+        let tried = self.try_once(&attempt, held.letter, held.next_try, revision).await;
+        self.left(attempt, tried).await
+    }
+
+    /// Writes down what a try came to, or keeps the letter.
+    async fn left(&self, attempt: Attempt<'_>, tried: Result<(), Stop>) -> Result<(), StoreError> {
+        match tried {
             Ok(()) | Err(Stop::LetGo(None)) => Ok(()),
             Err(Stop::InHand(letter)) => {
                 self.keep_in_hand(attempt.claimed, *letter).await;
@@ -139,9 +157,6 @@ impl Work {
         revision: i64,
     ) -> Result<(), Stop> {
         let now = attempt.now();
-        if letter.sent == Sent::Accepted {
-            return write_delivered(attempt, letter).await;
-        }
         if revision != attempt.hire().revision {
             return give_up(attempt, &letter, Cause::Changed).await;
         }
@@ -179,7 +194,7 @@ impl Work {
         for held in self.in_hand.lock().await.iter_mut() {
             held.next_try = DateTime::UNIX_EPOCH;
         }
-        self.round_in_hand().await?;
+        let mut ended = self.round_in_hand().await;
         let held = std::mem::take(&mut *self.in_hand.lock().await);
         for one in held {
             let Some(served) = self.tenants.get(&one.claimed.hire.tenant) else { continue };
@@ -187,13 +202,11 @@ impl Work {
             if one.letter.sent == Sent::Accepted {
                 continue;
             }
-            match give_up(&attempt, &one.letter, Cause::Stopped).await {
-                Err(Stop::Rest(standstill)) => attempt.rest(standstill, None).await?,
-                Err(Stop::LetGo(Some(error))) => return Err(error),
-                Ok(()) | Err(Stop::LetGo(None) | Stop::InHand(_)) => {}
-            }
+            // A state that cannot be written for one must not keep the passes of the others alive.
+            let given_up = give_up(&attempt, &one.letter, Cause::Stopped).await;
+            ended = ended.and(self.left(attempt, given_up).await);
         }
-        Ok(())
+        ended
     }
 }
 

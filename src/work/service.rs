@@ -59,7 +59,8 @@ pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceErr
     }
     let _ = scheduler.shutdown().await;
     info!("stopping: one last try for what is in hand");
-    let ended = tokio::time::timeout(work.settings.schedule.stop_within, work.stop()).await;
+    // The attempts under way had the other half.
+    let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, work.stop()).await;
     if let Ok(stopped) = ended {
         stopped?;
     } else {

@@ -321,10 +321,10 @@ pub(super) async fn tear_up(attempt: &Attempt<'_>, torn: Torn) -> Result<(), Sto
     let store = &attempt.work.store;
     let now = attempt.now();
     let condemned =
-        store.condemn(&attempt.claimed, now, torn.pass_id, Some(&torn.graph_id), torn.owes, torn.cause.as_str()).await?;
-    if !condemned {
+        store.condemn(&attempt.claimed, now, torn.pass_id, Some(&torn.graph_id), torn.owes, torn.cause.as_str()).await;
+    if !matches!(condemned, Ok(true)) {
         delete_unwritten(attempt, &torn).await;
-        return Err(Stop::LetGo(None));
+        return Err(Stop::LetGo(condemned.err()));
     }
     match attempt.tenant().delete_pass(torn.user, &torn.graph_id).await {
         Ok(()) => {
