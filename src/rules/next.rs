@@ -125,10 +125,11 @@ fn rest_missed(wanted: &Wanted) -> Next {
 }
 
 /// What sentences promise that only holds inside the window.
-const BY_ITSELF: [&str; 3] = [
+const BY_ITSELF: [&str; 4] = [
     guard::BY_ITSELF,
     "firstpass goes on by itself when that is mended",
     "firstpass tries again by itself",
+    "It goes on by itself",
 ];
 
 /// The sentence of a reason for which the time is over: nothing happens by itself any more.

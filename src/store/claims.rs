@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::engine::{Sql, in_transaction, on_reader, sql};
+use super::engine::{Sql, in_transaction, on_engine, on_reader, sql};
 use super::raw::{RawHire, RawPass, hire_columns, instant, maybe_ms, ms, pass_columns};
 use super::{Claimed, Rest, Store, StoreError};
 use crate::rules::hire::{Reason, State};
@@ -93,6 +93,9 @@ const NEXT_LOOK: Sql = sql!(
        UNION ALL SELECT min(not_before) FROM gate WHERE not_before > $1
        UNION ALL SELECT min(lease_until) FROM hire WHERE lease_until > $1) AS looks"
 );
+
+/// Looks planned by a clock that was ahead.
+const LOOK_ANEW: Sql = sql!("UPDATE hire SET look_at = $1 WHERE look_at > $1 AND look_at <= $2");
 
 pub(super) const EVENT: Sql = sql!("INSERT INTO event (at, tenant, hire_id, what, why) VALUES ($1, $2, $3, $4, $5)");
 
@@ -211,6 +214,16 @@ impl Store {
             claimed.lease_until = lease_until;
         }
         Ok(revision)
+    }
+
+    /// The clock went back: looks up to `until` that it planned while it was ahead come now.
+    pub async fn look_anew(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(on_engine!(self, |db, text| sqlx::query(text(LOOK_ANEW))
+            .bind(ms(now))
+            .bind(ms(until))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?)
     }
 
     /// The next instant at which something may be due; in the past when something is due now.

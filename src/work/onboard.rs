@@ -54,7 +54,10 @@ async fn serve(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop>
     let wanted = attempt.wanted(settled.standing);
     let schedule = &attempt.served.rules.schedule;
     match next::next(&wanted, schedule, attempt.now()) {
-        Next::Rest(standstill) => return Err(Stop::Rest(standstill)),
+        Next::Rest(standstill) => {
+            confirm_the_time(attempt, &wanted, &standstill).await?;
+            return Err(Stop::Rest(standstill));
+        }
         Next::Look | Next::Issue if settled.blocked.is_some() => return Err(settle::wait_until_settled(attempt, settled)),
         Next::Look => {
             check(attempt, &wanted).await?;
@@ -75,6 +78,16 @@ async fn serve(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop>
     slot.used();
     let letter = letter_for(attempt, settled, issued).await?;
     hand_over(attempt, dialled, letter).await
+}
+
+/// Nobody is given up by a clock that may be wrong: any answer of Graph says what time it is.
+async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &Standstill) -> Result<(), Stop> {
+    let gives_up = standstill.state == State::Attention && attempt.now() >= wanted.window_until;
+    let known = attempt.hire().reason.is_some_and(Reason::waits_for_retry);
+    if gives_up && !known && attempt.tenant().policy().await.is_ok() {
+        attempt.clock_agrees().await?;
+    }
+    Ok(())
 }
 
 /// Intent on disk, one POST, and what came of it on disk.
@@ -100,7 +113,8 @@ async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Resu
 async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Stop> {
     let now = attempt.now();
     if now - cleared.at() > FRESH || !attempt.lease_suffices(now) {
-        return Err(Stop::Rest(attempt.keep(attempt.hire().state, now)));
+        // Graph is slow, or we were asleep: not again at once, others are due as well.
+        return Err(Stop::Rest(attempt.keep(attempt.hire().state, now + FRESH)));
     }
     let intended = attempt.work.store.intend(&attempt.claimed, now, cleared).await?;
     intended.ok_or_else(|| Stop::Rest(attempt.keep(State::Pending, now)))

@@ -149,6 +149,7 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
         let found = PassRow { graph_id: Some(found.id.clone()), ..pass.clone() };
         return tear(attempt, &found, false, Cause::LostAnswer).await;
     }
+    attempt.clock_agrees().await?;
     let looks = pass.looks + 1;
     match unsettled::not_found(pass.made_at, looks, now) {
         NotFound::NotMade => {
@@ -230,6 +231,7 @@ async fn no_longer_wanted(attempt: &Attempt<'_>, pass: &PassRow, now: DateTime<U
 
 async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> Result<Left, Stop> {
     let listed = list(attempt, pass.user_id).await?;
+    attempt.clock_agrees().await?; // a pass has not ended because our clock says so
     let store = &attempt.work.store;
     let known = store.our_graph_ids(pass.user_id).await?;
     let (now, key) = (attempt.now(), attempt.key());

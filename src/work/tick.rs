@@ -37,6 +37,8 @@ pub struct TickReport {
 
 /// A tick ends after so many attempts; the next one goes on.
 const MOST_ATTEMPTS: usize = 500;
+/// A smaller step changes nothing that matters (contract 5).
+const CLOCK_WENT_BACK: TimeDelta = TimeDelta::minutes(2);
 /// Letters of so long ago count for `mail.per_minute`.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 
@@ -46,7 +48,11 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 /// Only of our own database: nothing is issued then.
 pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
     let now = work.clock.now();
-    work.store.heartbeat(now).await?;
+    let before = work.store.heartbeat(now).await?;
+    if let Some(ahead) = before.filter(|before| *before - now > CLOCK_WENT_BACK) {
+        warn!("the clock went back, from {ahead} to {now}; what it planned while it was ahead is looked at now");
+        work.store.look_anew(now, ahead + TimeDelta::days(1)).await?;
+    }
     replan::replan(work, now).await?;
     let mut report = TickReport::default();
     match feeds {

@@ -207,6 +207,22 @@ async fn f20_f21_a_clock_that_is_off_issues_nothing() {
 }
 
 #[tokio::test]
+async fn f21_a_clock_that_is_a_day_ahead_for_a_while_gives_nobody_up() {
+    let mut world = monday().await;
+    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-1));
+    world.set("2027-03-02T05:00:00Z");
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}", world.story().await);
+    assert_ne!(world.state("E1").await.0, "attention", "{}", world.story().await);
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set("2027-03-01T05:02:00Z");
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn f18_a_state_that_cannot_be_written_issues_nothing() {
     let mut world = monday().await;
     let path = world.dir.path().join("state.db");
