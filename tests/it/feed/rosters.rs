@@ -24,6 +24,7 @@ async fn a_file_goes_in_and_again_changes_nothing() {
     assert_eq!((report.state.as_str(), counts(&report)), ("taken", [2, 0, 0, 0, 2, 0, 0]));
     assert_eq!(desk.hires().await, before);
     assert_eq!(desk.ask("SELECT what FROM event").await.len(), events + 1, "an audited replay");
+    assert_eq!(desk.ask("SELECT what FROM event ORDER BY seq DESC LIMIT 1").await, ["file-repeated"], "and not read again");
     assert!(desk.names("work").is_empty() && desk.names("").is_empty());
     assert_eq!(desk.names("done").len(), 4, "{:?}", desk.names("done"));
 
