@@ -132,7 +132,11 @@ async fn f59_whoever_may_hold_a_letter_is_told_that_it_is_void() {
 async fn f101_a_pass_that_is_missing_from_one_list_only_is_not_called_deleted() {
     let mut world = seven(short_limits()).await;
     world.until("2027-03-01T06:01:00Z").await;
-    let nothing = Effect::Status(200, vec![("content-type".to_owned(), "application/json".to_owned())], r#"{"value":[]}"#.to_owned());
+    let nothing = Effect::Status(
+        200,
+        vec![("content-type".to_owned(), "application/json".to_owned())],
+        r#"{"value":[]}"#.to_owned(),
+    );
     world.tenant.fault(Fault { kind: Kind::PassList, nth: 1, when: When::After, effect: nothing });
     world.until("2027-03-01T07:00:00Z").await;
     assert_eq!(world.hire("E1").await.outcome, None, "{}", world.story().await);
@@ -161,7 +165,12 @@ async fn f62_two_hires_refused_in_a_row_stop_the_tenant() {
     let reasons: Vec<Option<String>> = world.hires().await.into_iter().map(|hire| hire.reason).collect();
     assert_eq!(asked, 0);
     let n_refused = reasons.iter().filter(|reason| reason.as_deref() == Some("unanswered")).count();
-    assert_eq!(n_refused, 1, "the second one stops the tenant, the third is not asked for: {reasons:?}\n{}", world.story().await);
+    assert_eq!(
+        n_refused,
+        1,
+        "the second one stops the tenant, the third is not asked for: {reasons:?}\n{}",
+        world.story().await
+    );
     world.tenant.heal();
     world.until(NOON).await;
     assert_eq!(world.code_letters().len(), 3, "{}", world.story().await);

@@ -8,7 +8,8 @@ use firstpass::rules::attempt::{Code, Intended, IssuedPass, Made};
 use firstpass::rules::calendar::{Morning, Schedule};
 use firstpass::rules::channel::{self, ChannelFacts, ChannelRules, Manager, ManagerKind, Mismatch, Named};
 use firstpass::rules::guard::{
-    self, Account, AccountFacts, AccountKind, ForeignPass, Found, GuardRules, Leave, ListedPass, PassRules, Policy, Target,
+    self, Account, AccountFacts, AccountKind, ForeignPass, Found, GuardRules, Leave, ListedPass, PassRules, Policy,
+    Target,
 };
 use firstpass::rules::hire::{FeedStatus, MailAddress, OperatorStatus, Reason, State};
 use firstpass::rules::next::{Next, Wanted, next};
@@ -56,7 +57,8 @@ fn what_the_directory_does_not_say_counts_against_the_account() {
 
 #[test]
 fn exclusion_wins_and_an_unknown_target_excludes() {
-    let with = |include: Target, exclude: &[Target]| Policy { include: vec![include], exclude: exclude.to_vec(), ..policy() };
+    let with =
+        |include: Target, exclude: &[Target]| Policy { include: vec![include], exclude: exclude.to_vec(), ..policy() };
     for (policy, groups, covered) in [
         (with(Target::Everyone, &[]), vec![], true),
         (with(Target::Group(MIA), &[]), vec![MIA], true),
@@ -73,11 +75,8 @@ fn exclusion_wins_and_an_unknown_target_excludes() {
 
 #[test]
 fn the_policy_cuts_the_wish() {
-    let rules = GuardRules {
-        registered_methods: Leave::Refuse,
-        ignore_methods: Vec::new(),
-        foreign_pass: ForeignPass::Refuse,
-    };
+    let rules =
+        GuardRules { registered_methods: Leave::Refuse, ignore_methods: Vec::new(), foreign_pass: ForeignPass::Refuse };
     let wish = PassRules { lifetime: Duration::from_hours(24), shortest: Duration::from_mins(30), one_time: false };
     let facts = AccountFacts {
         account: account(Some(true)),
@@ -252,7 +251,9 @@ fn a_pass_that_nobody_can_use_is_not_mailed() {
     let answered = |usability: &str| {
         let code = Some(Code::new(Zeroizing::new("canary".to_owned())));
         let made = Made { listed: ListedPass { usability: usability.to_owned(), ..listed(now) }, code };
-        IssuedPass::from_answer(&Intended::new(1, cleared(), now), made, now).map(drop).map_err(|refusal| refusal.reason)
+        IssuedPass::from_answer(&Intended::new(1, cleared(), now), made, now)
+            .map(drop)
+            .map_err(|refusal| refusal.reason)
     };
     for usability in ["NotYetValid", "EnabledByPolicy", "", "ANewWord"] {
         assert_eq!(answered(usability), Ok(()), "{usability}");
