@@ -22,6 +22,7 @@ const LATE_POSTS: TimeDelta = TimeDelta::days(1);
 /// How long it pauses.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
+/// A gate further ahead than two hours was held by a clock that was wrong: `Retry-After` is bounded to one.
 /// $1 now, $2 end of the lease, $3 worker, $4 token, $5 may send, $6 claims before a pause, $7 its end.
 macro_rules! claim {
     ($foreign_worker:literal, $lock:literal) => {
@@ -34,7 +35,8 @@ macro_rules! claim {
                  AND (h.claim_token IS NULL OR h.lease_until <= $1 OR h.lease_until > $2",
             $foreign_worker,
             ")
-                 AND NOT EXISTS (SELECT 1 FROM gate g WHERE g.name = 'tenant/' || h.tenant AND g.not_before > $1)
+                 AND NOT EXISTS (SELECT 1 FROM gate g WHERE g.name = 'tenant/' || h.tenant AND g.not_before > $1
+                                    AND g.not_before <= $1 + 7200000)
                  AND ($5 = 1 OR h.send_at IS NULL OR h.send_at > $1
                       OR h.state NOT IN ('pending', 'attention', 'issuing', 'sending')
                       OR h.feed_status <> 'active' OR h.operator_status <> 'none'
@@ -88,7 +90,8 @@ const NEXT_LOOK: Sql = sql!(
        SELECT * FROM (
          SELECT h.look_at AS at FROM hire h
          WHERE h.look_at IS NOT NULL AND (h.claim_token IS NULL OR h.lease_until <= $1)
-           AND NOT EXISTS (SELECT 1 FROM gate g WHERE g.name = 'tenant/' || h.tenant AND g.not_before > $1)
+           AND NOT EXISTS (SELECT 1 FROM gate g WHERE g.name = 'tenant/' || h.tenant AND g.not_before > $1
+                                    AND g.not_before <= $1 + 7200000)
          ORDER BY h.look_at LIMIT 1) AS first_look
        UNION ALL SELECT min(not_before) FROM gate WHERE not_before > $1
        UNION ALL SELECT min(lease_until) FROM hire WHERE lease_until > $1) AS looks"

@@ -47,7 +47,8 @@ const HOLD: Sql = sql!(
        stopped = coalesce(excluded.stopped, gate.stopped),
        since = CASE WHEN gate.stopped IS NULL AND excluded.stopped IS NOT NULL THEN excluded.since ELSE gate.since END"
 );
-const OPEN: Sql = sql!("DELETE FROM gate WHERE name = $1");
+/// Not one that somebody has just held anew.
+const OPEN: Sql = sql!("DELETE FROM gate WHERE name = $1 AND not_before <= $2");
 const GATE_EVENT: Sql = sql!("INSERT INTO event (at, tenant, what, why) VALUES ($1, $2, $3, $4)");
 
 /// $1 now, $2 reason, $3 tenant or '' for all.
@@ -129,7 +130,10 @@ impl Store {
         let was_stopped = in_transaction!(self, |tx, text| {
             let before: Option<i64> =
                 sqlx::query_scalar(text(GATE_STOPPED)).bind(name).fetch_optional(&mut *tx).await?;
-            sqlx::query(text(OPEN)).bind(name).execute(&mut *tx).await?;
+            let opened = sqlx::query(text(OPEN)).bind(name).bind(ms(now)).execute(&mut *tx).await?;
+            if opened.rows_affected() == 0 {
+                return Ok(false);
+            }
             if before == Some(1) {
                 sqlx::query(text(GATE_EVENT))
                     .bind(ms(now))

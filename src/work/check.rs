@@ -25,13 +25,13 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
 
     let user = attempt.hire().user.clone();
     let found = answer(attempt, wanted, "the account", "User.Read.All", tenant.find_user(&user, &employee_id).await).await?;
-    let account = said(attempt, wanted, guard::account(found))?;
+    let account = or_refused(attempt, wanted, guard::account(found))?;
     let id = account.object_id;
     attempt.seen = Some(Seen { user_upn: account.upn.clone(), manager_upn: String::new(), channel: String::new() });
 
     let facts = account_facts(attempt, wanted, account).await?;
     let ours = attempt.work.store.our_graph_ids(id).await?;
-    let order = said(attempt, wanted, guard::judge(&rules.guard, &rules.pass, &facts, &ours, attempt.now()))?;
+    let order = or_refused(attempt, wanted, guard::judge(&rules.guard, &rules.pass, &facts, &ours, attempt.now()))?;
 
     let facts_of_channel = channel_facts(attempt, wanted, id).await?;
     if let Some(manager) = &facts_of_channel.manager {
@@ -41,7 +41,7 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
             channel: manager.mail.clone().unwrap_or_default(),
         });
     }
-    let channel = said(attempt, wanted, channel::judge(&rules.channel, &facts_of_channel))?;
+    let channel = or_refused(attempt, wanted, channel::judge(&rules.channel, &facts_of_channel))?;
 
     attempt.reached().await?;
     attempt.clock_agrees().await?;
@@ -95,12 +95,12 @@ async fn answer<T>(
     };
     match attempt.setback(permission, &failure).await? {
         Setback::Waits(until, reason, why) => Err(Stop::Rest(attempt.wait(reason, &why, until))),
-        Setback::ThisHire(why) => said(attempt, wanted, Err(unanswered(check, permission, &why))),
+        Setback::ThisHire(why) => or_refused(attempt, wanted, Err(unanswered(check, permission, &why))),
     }
 }
 
 /// A yes, or how the hire stands after the no.
-pub(super) fn said<T>(attempt: &Attempt<'_>, wanted: &Wanted, judged: Result<T, Refusal>) -> Result<T, Stop> {
+pub(super) fn or_refused<T>(attempt: &Attempt<'_>, wanted: &Wanted, judged: Result<T, Refusal>) -> Result<T, Stop> {
     judged.map_err(|refusal| {
         Stop::Rest(next::after_refusal(wanted, refusal.reason, refusal.what_to_do, attempt.now()))
     })

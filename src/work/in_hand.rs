@@ -4,6 +4,8 @@
 //! Each tick renews its lease, tries again when due, and condemns what is older than ten minutes:
 //! a code is never kept on disk, and never for long in memory.
 
+use std::sync::atomic::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -13,8 +15,8 @@ use super::attempt::{Attempt, Stop, later};
 use super::onboard::mail_rejected;
 use super::send::{hand_over, write_delivered};
 use super::settle::{self, Torn};
-use crate::mail::MailFailure;
-use crate::rules::hire::State;
+use crate::mail::{Dialled, MailFailure};
+use crate::rules::hire::{MailAddress, State};
 use crate::rules::next::Standstill;
 use crate::rules::unsettled::Cause;
 use crate::store::{Claimed, StoreError};
@@ -166,7 +168,7 @@ impl Work {
         if now < next_try && letter.sent == Sent::NotYet {
             return Err(Stop::InHand(Box::new(letter)));
         }
-        match self.smtp.dial(&letter.words.to).await {
+        match self.dial_in_hand(&letter.words.to).await {
             Ok(dialled) => hand_over(attempt, dialled, letter).await,
             Err(MailFailure::RecipientRefused(why)) => {
                 let refusal = mail_rejected(&why);
@@ -183,6 +185,17 @@ impl Work {
                 Err(Stop::InHand(Box::new(letter)))
             }
         }
+    }
+
+    /// On SIGTERM a server that hangs must leave time to delete the pass: nothing was sent yet.
+    async fn dial_in_hand(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
+        let dialling = self.smtp.dial(to);
+        if !self.stopping.load(Ordering::SeqCst) {
+            return dialling.await;
+        }
+        let patience = self.settings.schedule.stop_within / 4;
+        let timed_out = |_| MailFailure::Unreachable("no answer while stopping".to_owned());
+        tokio::time::timeout(patience, dialling).await.map_err(timed_out)?
     }
 
     /// SIGTERM: claim no more, one last try for what is in hand, then condemn and delete.

@@ -1,9 +1,10 @@
 //! One hire, from the claim to the accepted letter. **Read this first.**
 //!
-//! The order is the protocol of a secret that is shown once: settle what is out there, check, dial
-//! the mail server, write the intent, POST once, write what came, hand the letter over, write that.
-//! Each step takes the value of the step before. Nothing here sleeps, and nothing is repeated: an
-//! attempt that cannot go on leaves the hire with a time, and the tick comes back.
+//! The order is the protocol of a secret that is shown once: [`settle::settle`] what is out there ·
+//! [`next::next`] · [`Slot`] · [`check`] · [`dial`] the mail server · [`intend`], a committed row ·
+//! [`issue`], one POST, and what came of it on disk · `letter_for` · [`hand_over`], and that on disk.
+//! Each step takes the value of the step before. `Err(Stop)` is the normal way to end early: the hire
+//! rests with a state and a time, and the tick comes back. Nothing here sleeps or is repeated.
 //!
 //! What must never be: a POST without a durable intent, a second POST before the directory was
 //! looked at, a letter about a pass that is not what was asked for or that nobody wants any more.
@@ -13,7 +14,7 @@ use tracing::info;
 
 use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
-use super::check::{check, said};
+use super::check::{check, or_refused};
 use super::send::{hand_over, letter_for, tell_void};
 use super::settle::{self, Settled, Torn};
 use crate::mail::{Dialled, MailFailure};
@@ -41,7 +42,7 @@ pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreEr
         Ok(settled) => settled,
         Err(stop) => return end(attempt, stop, None).await,
     };
-    let stop = match serve(&mut attempt, &settled).await {
+    let stop = match one_letter(&mut attempt, &settled).await {
         Ok(()) => return Ok(()),
         Err(stop) => stop,
     };
@@ -50,7 +51,7 @@ pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreEr
 }
 
 /// The way of one letter. `Ok` means that the hire is delivered and the claim has ended.
-async fn serve(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop> {
+async fn one_letter(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop> {
     let wanted = attempt.wanted(settled.standing);
     let schedule = &attempt.served.rules.schedule;
     match next::next(&wanted, schedule, attempt.now()) {
@@ -68,7 +69,7 @@ async fn serve(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), Stop>
     let slot = Slot::take(attempt)?;
     let cleared = check(attempt, &wanted).await?;
     let dialled = dial(attempt, &wanted, &cleared).await?;
-    let issued = match make(attempt, &wanted, cleared).await {
+    let issued = match intend_and_issue(attempt, &wanted, cleared).await {
         Ok(issued) => issued,
         Err(stop) => {
             dialled.hang_up().await;
@@ -91,7 +92,7 @@ async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &S
 }
 
 /// Intent on disk, one POST, and what came of it on disk.
-async fn make(attempt: &mut Attempt<'_>, wanted: &Wanted, cleared: Cleared) -> Result<(Cleared, IssuedPass), Stop> {
+async fn intend_and_issue(attempt: &mut Attempt<'_>, wanted: &Wanted, cleared: Cleared) -> Result<(Cleared, IssuedPass), Stop> {
     let intended = intend(attempt, cleared).await?;
     issue(attempt, wanted, intended).await
 }
@@ -104,7 +105,7 @@ async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Resu
             work.open_gate("mail", attempt.now()).await?;
             Ok(dialled)
         }
-        Err(MailFailure::RecipientRefused(why)) => said(attempt, wanted, Err(mail_rejected(&why))),
+        Err(MailFailure::RecipientRefused(why)) => or_refused(attempt, wanted, Err(mail_rejected(&why))),
         Err(failure) => Err(Stop::Rest(work.mail_setback(attempt, &failure).await?)),
     }
 }
@@ -139,7 +140,7 @@ async fn issue(
         Err(refusal) => {
             let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Unexpected };
             settle::tear_up(attempt, torn).await?;
-            return said(attempt, wanted, Err(refusal));
+            return or_refused(attempt, wanted, Err(refusal));
         }
     };
     let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Changed };

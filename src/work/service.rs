@@ -22,6 +22,8 @@ use crate::store::StoreError;
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 /// A hire may become due in the moment after a tick: no busy loop.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
+/// What is due could not be served (mail held, no letter left in this minute).
+const NOTHING_DONE: Duration = Duration::from_secs(1);
 /// After a tick that our own database refused.
 const STATE_TROUBLE: Duration = Duration::from_secs(5);
 
@@ -101,7 +103,10 @@ async fn overdue(work: &Work, stop: &CancellationToken) {
 fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration {
     match ticked {
         Ok(report) => match report.next_due {
-            Some(at) => (at - work.clock.now()).to_std().unwrap_or_default().clamp(SHORTEST_SLEEP, LONGEST_SLEEP),
+            Some(at) => {
+                let shortest = if report.n_attempts == 0 { NOTHING_DONE } else { SHORTEST_SLEEP };
+                (at - work.clock.now()).to_std().unwrap_or_default().clamp(shortest, LONGEST_SLEEP)
+            }
             None => LONGEST_SLEEP,
         },
         Err(error) => {
