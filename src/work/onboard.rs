@@ -1,8 +1,8 @@
 //! One hire, from the claim to the accepted letter. **Read this first.**
 //!
-//! The order is the protocol of a secret that is shown once: [`settle::settle`] what is out there ·
-//! [`next::next`] · [`Slot`] · [`check`] · [`dial`] the mail server · [`intend`], a committed row ·
-//! [`issue`], one POST, and what came of it on disk · `letter_for` · [`hand_over`], and that on disk.
+//! The order is the protocol of a secret that is shown once: `settle::settle` what is out there ·
+//! `next::next` · `Slot` · `check` · `dial` the mail server · `intend`, a committed row ·
+//! `issue`, one POST, and what came of it on disk · `letter_for` · `hand_over`, and that on disk.
 //! Each step takes the value of the step before. `Err(Stop)` is the normal way to end early: the hire
 //! rests with a state and a time, and the tick comes back. Nothing here sleeps or is repeated.
 //!
