@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::rules::calendar::{Zone, local_text};
-use crate::rules::hire::{FeedStatus, OperatorStatus, Reason, State};
+use crate::rules::hire::{FeedStatus, OperatorStatus, State};
 use crate::store::HireRow;
 
 /// An instant as the views write it: `2027-03-01T08:00:00Z`.
@@ -103,17 +103,6 @@ fn attention(hire: &HireRow, now: DateTime<Utc>) -> String {
     match hire.look_at {
         Some(at) if at > now => format!("{what_to_do} (looked at again {})", at_hire(hire, at)),
         Some(_) => format!("{what_to_do} (looked at again now)"),
-        None if over(hire) => {
-            format!(
-                "{what_to_do}. Its time is over: when the cause is gone, `firstpass hire retry` makes a pass that is valid at once"
-            )
-        }
         None => what_to_do.to_owned(),
     }
-}
-
-/// Nobody looks again, and the sentence does not say so: it was written while there was time.
-fn over(hire: &HireRow) -> bool {
-    let waits_for_the_feed = |reason| matches!(reason, Reason::Vanished | Reason::ZoneUnknown);
-    hire.reason.is_some_and(|reason| !reason.waits_for_retry() && !waits_for_the_feed(reason))
 }
