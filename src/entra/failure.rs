@@ -181,7 +181,10 @@ mod tests {
 
     #[test]
     fn words_of_others_are_bounded_and_masked() {
-        assert_eq!(plain("Resource 'ada@contoso.example'\r\n\u{1b}[31m gone"), "Resource '…@contoso.example' [31m gone");
+        assert_eq!(
+            plain("Resource 'ada@contoso.example'\r\n\u{1b}[31m gone"),
+            "Resource '…@contoso.example' [31m gone"
+        );
         assert_eq!(plain(&"x".repeat(5000)).chars().count(), MOST_WORDS);
     }
 

@@ -94,7 +94,12 @@ impl Cells for csv::StringRecord {
 ///
 /// # Errors
 /// [`Unreadable`]: nothing of the file may be used.
-pub fn read(file: File, rules: &Rules, now: DateTime<Utc>, mut take: impl FnMut(Batch) -> bool) -> Result<Reading, Unreadable> {
+pub fn read(
+    file: File,
+    rules: &Rules,
+    now: DateTime<Utc>,
+    mut take: impl FnMut(Batch) -> bool,
+) -> Result<Reading, Unreadable> {
     let mut rows = Rows::open(file, rules)?;
     let mut stager = Stager { rules, now, starts: HashMap::new(), next: 0, batch: Batch::default() };
     let mut count: u64 = 0;
@@ -226,7 +231,9 @@ impl Rows {
         }
         let headers: Vec<String> = rows.record.iter().map(str::to_owned).collect();
         if headers.iter().any(|header| header.chars().any(char::is_control)) {
-            return Err(Unreadable::File("the header has a control character; write the file anew as CSV in UTF-8".to_owned()));
+            return Err(Unreadable::File(
+                "the header has a control character; write the file anew as CSV in UTF-8".to_owned(),
+            ));
         }
         only_commas(&headers)?;
         rows.columns = Columns::find(&headers, &rules.feed.columns)?;
@@ -263,9 +270,9 @@ impl Rows {
         }
         let line = self.reader.get_mut().next_line();
         match error.kind() {
-            csv::ErrorKind::Utf8 { .. } => Unreadable::File(format!(
-                "line {line} is not UTF-8; export the file as UTF-8. Nothing was taken"
-            )),
+            csv::ErrorKind::Utf8 { .. } => {
+                Unreadable::File(format!("line {line} is not UTF-8; export the file as UTF-8. Nothing was taken"))
+            }
             csv::ErrorKind::Io(source) => Unreadable::Io(io::Error::new(source.kind(), source.to_string())),
             _ => Unreadable::File(format!("line {line} is no CSV: {error}")),
         }
@@ -297,7 +304,9 @@ fn only_commas(headers: &[String]) -> Result<(), Unreadable> {
     let [only] = headers else { return Ok(()) };
     for (delimiter, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")] {
         if only.contains(delimiter) {
-            return Err(Unreadable::File(format!("the columns are separated by {name}; export the file with commas. Nothing was taken")));
+            return Err(Unreadable::File(format!(
+                "the columns are separated by {name}; export the file with commas. Nothing was taken"
+            )));
         }
     }
     Ok(())

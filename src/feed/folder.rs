@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, mkdirat, openat, renameat, renameat_with, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, mkdirat, openat, renameat,
+    renameat_with, statat, unlinkat,
+};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -126,7 +129,11 @@ struct Look {
 }
 
 fn look(stat: &Stat) -> Look {
-    Look { modified: (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)), size: stat.st_size, inode: stat.st_ino }
+    Look {
+        modified: (stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+        size: stat.st_size,
+        inode: stat.st_ino,
+    }
 }
 
 /// An open file that is safe to read.
@@ -382,7 +389,10 @@ fn left_alone(name: &[u8]) -> bool {
 
 /// The name itself, or a digest of it where it cannot be printed (F36).
 fn safe_name(name: &OsString) -> String {
-    let odd = |c: char| c.is_control() || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    };
     match name.to_str() {
         Some(text) if text.len() <= NAME_BYTES && !text.contains(odd) => text.to_owned(),
         _ => {

@@ -39,10 +39,7 @@ impl Connection {
         };
         let mut connection = Self(connected.map_err(|trouble| trouble.sort(Step::Connect, &server, &[]))?);
         if mail.smtp.tls == Tls::Starttls {
-            connection
-                .secure(tls, &hello, step)
-                .await
-                .map_err(|trouble| trouble.sort(Step::Starttls, &server, &[]))?;
+            connection.secure(tls, &hello, step).await.map_err(|trouble| trouble.sort(Step::Starttls, &server, &[]))?;
         }
         match mail.smtp.auth {
             Auth::None => {}
@@ -63,7 +60,9 @@ impl Connection {
 
     async fn secure(&mut self, tls: &TlsParameters, hello: &ClientId, step: Duration) -> Result<(), Trouble> {
         if !self.0.can_starttls() {
-            return Err(Trouble::Tls("it does not offer STARTTLS, or somebody in between took the offer away".to_owned()));
+            return Err(Trouble::Tls(
+                "it does not offer STARTTLS, or somebody in between took the offer away".to_owned(),
+            ));
         }
         within(step, self.0.starttls(tls.clone(), hello)).await
     }
@@ -113,7 +112,9 @@ async fn plain(smtp: &config::Smtp, hello: &ClientId, step: Duration) -> Result<
 async fn loopback(smtp: &config::Smtp, hello: &ClientId, step: Duration) -> Result<AsyncSmtpConnection, Trouble> {
     let addresses = resolve(smtp, step).await?;
     if addresses.iter().any(|address| !address.ip().is_loopback()) {
-        return Err(Trouble::Tls("mail.smtp.tls = \"none\" is for loopback addresses only, and this is none".to_owned()));
+        return Err(Trouble::Tls(
+            "mail.smtp.tls = \"none\" is for loopback addresses only, and this is none".to_owned(),
+        ));
     }
     greet(Box::new(tcp(&addresses, step).await?), hello, step).await
 }

@@ -147,9 +147,13 @@ impl Trouble {
             (_, Self::Tls(_)) => {
                 "; check mail.smtp.host, mail.smtp.port and mail.smtp.tls, and name a private certificate authority in mail.smtp.ca_file"
             }
-            (Step::Login, Self::Refused { code: 500.., .. }) => "; check mail.smtp.username and mail.smtp.password_file",
+            (Step::Login, Self::Refused { code: 500.., .. }) => {
+                "; check mail.smtp.username and mail.smtp.password_file"
+            }
             (Step::Login, Self::Unfit(_)) => "; check mail.smtp.auth and mail.smtp.tls",
-            (Step::Sender, Self::Refused { code: 500.., .. }) => "; check mail.from, and whether this login may send as it",
+            (Step::Sender, Self::Refused { code: 500.., .. }) => {
+                "; check mail.from, and whether this login may send as it"
+            }
             (Step::Connect, _) => "; check mail.smtp.host and mail.smtp.port",
             _no_remedy => "",
         };

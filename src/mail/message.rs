@@ -122,7 +122,10 @@ mod tests {
     fn mail() -> config::Mail {
         let address = |text: &str| MailAddress::parse(text).unwrap();
         config::Mail {
-            from: config::Mailbox { name: "Onboarding, Contoso GmbH".to_owned(), address: address("onboarding@contoso.example") },
+            from: config::Mailbox {
+                name: "Onboarding, Contoso GmbH".to_owned(),
+                address: address("onboarding@contoso.example"),
+            },
             per_minute: 30,
             reply_to: Some(config::Mailbox { name: "Größe".to_owned(), address: address("desk@contoso.example") }),
             help: None,

@@ -92,7 +92,8 @@ impl Smtp {
             if !pem.windows(27).any(|bytes| bytes == b"-----BEGIN CERTIFICATE-----") {
                 return Err(unfit("holds no PEM certificate".to_owned()));
             }
-            let certificate = Certificate::from_pem(&pem).map_err(|_| unfit("holds a broken certificate".to_owned()))?;
+            let certificate =
+                Certificate::from_pem(&pem).map_err(|_| unfit("holds a broken certificate".to_owned()))?;
             tls = tls.add_root_certificate(certificate);
         }
         let tls = tls.build().map_err(|error| MailError::Tls(error.to_string()))?;
@@ -139,7 +140,8 @@ impl Smtp {
 
     /// MAIL FROM and RCPT TO.
     async fn ask(&self, connection: &mut Connection, to: &MailAddress) -> Result<(), (Step, Trouble)> {
-        let envelope = |address: &MailAddress| message::address(address).map_err(|error| Trouble::Unfit(error.to_string()));
+        let envelope =
+            |address: &MailAddress| message::address(address).map_err(|error| Trouble::Unfit(error.to_string()));
         let from = envelope(&self.inner.mail.from.address).map_err(|trouble| (Step::Sender, trouble))?;
         let recipient = envelope(to).map_err(|trouble| (Step::Recipient, trouble))?;
         let mail = Mail::new(Some(from), Vec::new());

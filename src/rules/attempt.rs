@@ -156,7 +156,9 @@ impl IssuedPass {
         let unexpected = |what: String| {
             Refusal::new(
                 Reason::GraphUnexpected,
-                format!("Graph made something else than asked: {what}. The pass is deleted, nothing was mailed; find the cause, then `firstpass hire retry`"),
+                format!(
+                    "Graph made something else than asked: {what}. The pass is deleted, nothing was mailed; find the cause, then `firstpass hire retry`"
+                ),
             )
         };
         let code = made.code.ok_or_else(|| unexpected("no code in the answer".to_owned()))?;
@@ -170,7 +172,8 @@ impl IssuedPass {
         if lifetime_min < ask.lifetime_min {
             notes.push(format!("life answered as {lifetime_min} instead of {} minutes", ask.lifetime_min));
         }
-        let one_time = listed.one_time.ok_or_else(|| unexpected("it does not say whether it is one-time".to_owned()))?;
+        let one_time =
+            listed.one_time.ok_or_else(|| unexpected("it does not say whether it is one-time".to_owned()))?;
         if ask.one_time && !one_time {
             return Err(unexpected("usable several times instead of once".to_owned()));
         }

@@ -28,7 +28,6 @@ pub enum Mismatch {
     Report,
 }
 
-
 /// The manager as the directory has it (facts 3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manager {
@@ -124,13 +123,17 @@ pub fn judge(rules: &ChannelRules, facts: &ChannelFacts) -> Result<Channel, Refu
     if manager.enabled != Some(true) {
         return Err(unusable("is disabled"));
     }
-    let mail = manager.mail.as_deref().filter(|mail| !mail.is_empty()).ok_or_else(|| unusable("has no mail address"))?;
+    let mail =
+        manager.mail.as_deref().filter(|mail| !mail.is_empty()).ok_or_else(|| unusable("has no mail address"))?;
     let address = MailAddress::parse(mail).map_err(|_| unusable("has a mail address that no letter can go to"))?;
     let allowed = if rules.domains.is_empty() { &facts.verified_domains } else { &rules.domains };
     if !allowed.iter().any(|domain| domain.eq_ignore_ascii_case(&address.domain())) {
         return Err(Refusal::new(
             Reason::ChannelDomain,
-            format!("the manager {who} has a mail address at {}, which is not an allowed domain; correct the address, or add the domain to channel.domains. {BY_ITSELF}", address.domain()),
+            format!(
+                "the manager {who} has a mail address at {}, which is not an allowed domain; correct the address, or add the domain to channel.domains. {BY_ITSELF}",
+                address.domain()
+            ),
         ));
     }
     Ok(Channel {
@@ -157,9 +160,7 @@ fn cross_check(rules: &ChannelRules, facts: &ChannelFacts, manager: &Manager) ->
         }
         Named::Unknown => "somebody whom the directory does not know".to_owned(),
         Named::Objects(ids) if ids.len() > 1 => "a manager that matches more than one account".to_owned(),
-        Named::Objects(ids) => {
-            ids.first().map_or_else(|| "nobody the directory knows".to_owned(), Uuid::to_string)
-        }
+        Named::Objects(ids) => ids.first().map_or_else(|| "nobody the directory knows".to_owned(), Uuid::to_string),
     };
     let sentence = format!("the feed names {difference} as manager, the directory {}", manager_name(manager));
     match rules.manager_mismatch {

@@ -281,7 +281,9 @@ pub fn judge(
     if let Some(role) = facts.roles.first() {
         return Err(Refusal::new(
             Reason::UserPrivileged,
-            format!("the account holds the directory role {role}, directly or through a group; firstpass never makes passes for role holders. Onboard this person by hand"),
+            format!(
+                "the account holds the directory role {role}, directly or through a group; firstpass never makes passes for role holders. Onboard this person by hand"
+            ),
         ));
     }
     if rules.registered_methods == Leave::Refuse
@@ -289,7 +291,10 @@ pub fn judge(
     {
         return Err(Refusal::new(
             Reason::UserRegistered,
-            format!("the account already has a {}: somebody signed in before. Find out who registered it, then remove it", method.0),
+            format!(
+                "the account already has a {}: somebody signed in before. Find out who registered it, then remove it",
+                method.0
+            ),
         ));
     }
     let order = within_policy(wish, &facts.policy, facts)?;
@@ -298,7 +303,10 @@ pub fn judge(
     {
         return Err(Refusal::new(
             Reason::ForeignPass,
-            format!("pass {} of this account is live and was not made by firstpass; delete it in Entra, or let it end. firstpass looks again by itself", pass.id),
+            format!(
+                "pass {} of this account is live and was not made by firstpass; delete it in Entra, or let it end. firstpass looks again by itself",
+                pass.id
+            ),
         ));
     }
     Ok(order)
@@ -344,9 +352,5 @@ fn within_policy(wish: &PassRules, policy: &Policy, facts: &AccountFacts) -> Res
     if policy.one_time && !wish.one_time {
         cuts.push("one-time use, because the tenant's policy demands it".to_owned());
     }
-    Ok(Order {
-        lifetime_min: wished.min(policy.longest_min),
-        one_time: wish.one_time || policy.one_time,
-        cuts,
-    })
+    Ok(Order { lifetime_min: wished.min(policy.longest_min), one_time: wish.one_time || policy.one_time, cuts })
 }

@@ -38,9 +38,20 @@ impl Field {
     fn well_known(self) -> &'static [&'static str] {
         match self {
             Self::EmployeeId => &[
-                "employeeid", "workerid", "employeenumber", "employeeno", "personnelnumber", "personnelno",
-                "personalnummer", "personid", "personidexternal", "personnumber", "mitarbeiternummer", "staffid",
-                "empid", "employeenum",
+                "employeeid",
+                "workerid",
+                "employeenumber",
+                "employeeno",
+                "personnelnumber",
+                "personnelno",
+                "personalnummer",
+                "personid",
+                "personidexternal",
+                "personnumber",
+                "mitarbeiternummer",
+                "staffid",
+                "empid",
+                "employeenum",
             ],
             Self::User => &["user", "userid", "username", "userprincipalname", "upn", "objectid"],
             Self::DisplayName => {
@@ -53,24 +64,54 @@ impl Field {
                 &["familyname", "lastname", "legallastname", "preferredlastname", "surname", "nachname"]
             }
             Self::StartDate => &[
-                "startdate", "hiredate", "dateofhire", "employeehiredate", "employmentstartdate", "dateofjoining",
-                "joiningdate", "eintrittsdatum", "hiringdate", "lasthiredate", "continuousservicedate",
+                "startdate",
+                "hiredate",
+                "dateofhire",
+                "employeehiredate",
+                "employmentstartdate",
+                "dateofjoining",
+                "joiningdate",
+                "eintrittsdatum",
+                "hiringdate",
+                "lasthiredate",
+                "continuousservicedate",
             ],
             Self::StartTime => &["starttime", "hiretime", "starttimeofday", "arrivaltime"],
             Self::Zone => &["zone", "timezone", "tz", "timezoneid", "ianatimezone"],
             Self::Site => &["site", "location", "worklocation", "office", "officelocation", "locationname", "standort"],
             Self::City => &["city", "worklocationcity", "stadt", "town", "locationcity"],
             Self::Country => &[
-                "country", "countrycode", "countryregion", "countryofemployment", "locationcountry", "land",
-                "worklocationcountry", "countryisocode",
+                "country",
+                "countrycode",
+                "countryregion",
+                "countryofemployment",
+                "locationcountry",
+                "land",
+                "worklocationcountry",
+                "countryisocode",
             ],
             Self::Manager => &[
-                "manager", "managerid", "manageremployeeid", "managerupn", "manageremail", "managerworkeremail",
-                "supervisor", "supervisorid", "reportsto", "supervisoreid", "manageruserid", "vorgesetzter",
+                "manager",
+                "managerid",
+                "manageremployeeid",
+                "managerupn",
+                "manageremail",
+                "managerworkeremail",
+                "supervisor",
+                "supervisorid",
+                "reportsto",
+                "supervisoreid",
+                "manageruserid",
+                "vorgesetzter",
             ],
             Self::Language => &["language", "preferredlanguage", "locale", "preferredlocale", "sprache"],
             Self::Status => &[
-                "status", "workerstatus", "employmentstatus", "employeestatus", "activestatus", "emplstatus",
+                "status",
+                "workerstatus",
+                "employmentstatus",
+                "employeestatus",
+                "activestatus",
+                "emplstatus",
                 "hirestatus",
             ],
         }
@@ -110,7 +151,9 @@ pub enum HeaderError {
         second: String,
     },
     /// `columns` names a header that the file does not have, or has twice.
-    #[error("`columns` says that {field} stands under \"{header}\", and the file has {count} such columns; correct the setting or the file")]
+    #[error(
+        "`columns` says that {field} stands under \"{header}\", and the file has {count} such columns; correct the setting or the file"
+    )]
     Named {
         /// The field.
         field: Field,

@@ -261,7 +261,8 @@ pub fn brake(rules: &BrakeRules, weight: &Weight) -> Option<String> {
     if moved > rules.max_changes {
         return Some(format!("{what}, and max_changes is {}", rules.max_changes));
     }
-    let share = f64::from(u32::try_from(moved).unwrap_or(u32::MAX)) / f64::from(u32::try_from(weight.pending).unwrap_or(u32::MAX)).max(1.0);
+    let share = f64::from(u32::try_from(moved).unwrap_or(u32::MAX))
+        / f64::from(u32::try_from(weight.pending).unwrap_or(u32::MAX)).max(1.0);
     if moved >= SHARE_FROM && share > rules.max_changes_share {
         return Some(format!("{what}, and max_changes_share is {}", rules.max_changes_share));
     }
@@ -285,7 +286,11 @@ mod tests {
             employee_id: "1".to_owned(),
             user: UserRef::ByEmployeeId,
             display_name: "Ada".to_owned(),
-            start: Start { date: date.parse().unwrap(), time: "09:00:00".parse().unwrap(), zone: Zone::parse("Europe/Berlin").ok() },
+            start: Start {
+                date: date.parse().unwrap(),
+                time: "09:00:00".parse().unwrap(),
+                zone: Zone::parse("Europe/Berlin").ok(),
+            },
             manager: String::new(),
             language: String::new(),
             withdrawn: false,
@@ -318,7 +323,10 @@ mod tests {
         let pending = known(State::Pending, false);
         assert_eq!(decide(&pending, &hire("2027-03-01"), "2027-03-01T08:00:00Z"), Change::Same);
         let moved = decide(&pending, &hire("2027-03-08"), "2027-03-08T08:00:00Z");
-        assert_eq!(moved.to_string(), "start moved from 2027-03-01 09:00 Europe/Berlin to 2027-03-08 09:00 Europe/Berlin");
+        assert_eq!(
+            moved.to_string(),
+            "start moved from 2027-03-01 09:00 Europe/Berlin to 2027-03-08 09:00 Europe/Berlin"
+        );
         let amended = Hire { manager: "mia".to_owned(), language: "de".to_owned(), ..hire("2027-03-01") };
         assert_eq!(decide(&pending, &amended, "2027-03-01T08:00:00Z").to_string(), "manager, language changed");
         let gone = Hire { withdrawn: true, ..hire("2027-03-01") };

@@ -98,7 +98,10 @@ pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
         return rest(
             State::Attention,
             Some(Reason::TriesExhausted),
-            &format!("{} passes were asked of Graph without a letter delivered; read `firstpass hire show`, mend the cause, then `firstpass hire retry`", wanted.tries),
+            &format!(
+                "{} passes were asked of Graph without a letter delivered; read `firstpass hire show`, mend the cause, then `firstpass hire retry`",
+                wanted.tries
+            ),
             None,
         );
     }
@@ -118,7 +121,8 @@ fn rest_missed(wanted: &Wanted) -> Next {
         Some(reason) if !wanted.what_to_do.is_empty() => (reason, out_of_time(&wanted.what_to_do)),
         Some(_) | None => (
             Reason::Missed,
-            "the start is over and no pass was sent in time; `firstpass hire retry` makes one that is valid at once".to_owned(),
+            "the start is over and no pass was sent in time; `firstpass hire retry` makes one that is valid at once"
+                .to_owned(),
         ),
     };
     Next::Rest(Standstill { state: State::Attention, reason: Some(reason), what_to_do, look_at: None })
@@ -141,12 +145,7 @@ fn out_of_time(what_to_do: &str) -> String {
 }
 
 /// How a hire stands after a check said no. Forecasts keep it `pending` before its send time.
-pub fn after_refusal(
-    wanted: &Wanted,
-    reason: Reason,
-    what_to_do: String,
-    now: DateTime<Utc>,
-) -> Standstill {
+pub fn after_refusal(wanted: &Wanted, reason: Reason, what_to_do: String, now: DateTime<Utc>) -> Standstill {
     let early = wanted.morning.as_ref().is_some_and(|morning| now < morning.send);
     let (state, standing) = if early && reason.is_forecast() {
         (State::Pending, Standing::Pending)
@@ -164,11 +163,7 @@ pub fn after_clear_look(wanted: &Wanted, now: DateTime<Utc>) -> Standstill {
 }
 
 /// The next look of contract 6, never past the end of the window, where it becomes `missed`.
-pub fn look_again(
-    wanted: &Wanted,
-    standing: Standing,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
+pub fn look_again(wanted: &Wanted, standing: Standing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let morning = wanted.morning.as_ref()?;
     calendar::next_look(standing, morning, wanted.window_from, wanted.window_until, now)
 }

@@ -8,18 +8,26 @@ const INCLUDED_IN: [(&str, &[&str]); 7] = [
     ("User.Read.All", &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
     ("UserAuthMethod-TAP.ReadWrite.All", &["UserAuthenticationMethod.ReadWrite.All"]),
     ("UserAuthenticationMethod.Read.All", &["UserAuthenticationMethod.ReadWrite.All"]),
-    (
-        "Policy.Read.AuthenticationMethod",
-        &["Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"],
-    ),
+    ("Policy.Read.AuthenticationMethod", &["Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"]),
     (
         "RoleManagement.Read.Directory",
-        &["RoleManagement.Read.All", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"],
+        &[
+            "RoleManagement.Read.All",
+            "RoleManagement.ReadWrite.Directory",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
     ),
     ("Organization.Read.All", &["Organization.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]),
     (
         "GroupMember.Read.All",
-        &["GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        &[
+            "GroupMember.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
     ),
 ];
 

@@ -121,7 +121,10 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
     let (wanted, got) = (record.columns.headers().len(), record.cells.count());
     let surplus = (wanted..got).all(|place| record.cells.cell(place).is_empty());
     if got < wanted || !surplus {
-        return Err((None, format!("the row has {got} fields and the header {wanted}; is a quote or a comma missing?")));
+        return Err((
+            None,
+            format!("the row has {got} fields and the header {wanted}; is a quote or a comma missing?"),
+        ));
     }
     no_controls(record)?;
     let text = |field| text(record, field);
@@ -134,7 +137,8 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
     let user = text(Field::User)?;
     visible(user).map_err(|reason| (Some(Field::User), reason))?;
     if user.contains('@') && !user.is_ascii() {
-        let reason = "a user principal name has only plain letters, and this one has others (or look-alikes); correct it";
+        let reason =
+            "a user principal name has only plain letters, and this one has others (or look-alikes); correct it";
         return Err((Some(Field::User), reason.to_owned()));
     }
     Ok(Hire {
@@ -156,7 +160,8 @@ fn text<'a>(record: &HireRecord<'a>, field: Field) -> Result<&'a str, Fault> {
         return Ok(text);
     }
     if let Some(odd) = text.chars().find(|c| c.is_control() || turns_text(*c)) {
-        let reason = format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd));
+        let reason =
+            format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd));
         return Err((Some(field), reason));
     }
     if text.chars().count() > FIELD_CHARS {
@@ -187,9 +192,13 @@ fn turns_text(c: char) -> bool {
 
 /// Ids hold nothing that takes no room on the screen (F43).
 fn visible(text: &str) -> Result<(), String> {
-    let hidden = |c: &char| matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200D}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{FEFF}');
+    let hidden = |c: &char| {
+        matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200D}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{FEFF}')
+    };
     match text.chars().find(hidden) {
-        Some(odd) => Err(format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd))),
+        Some(odd) => {
+            Err(format!("a character that cannot be seen (U+{:04X}); write the field anew without it", u32::from(odd)))
+        }
         None => Ok(()),
     }
 }
@@ -205,9 +214,13 @@ fn display_name(record: &HireRecord<'_>) -> Result<String, Fault> {
 
 fn start(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Start, Fault> {
     let shared = record.columns.share(Field::StartDate, Field::StartTime);
-    let (date, in_date) = civil_day(text(record, Field::StartDate)?, shared)
-        .map_err(|reason| (Some(Field::StartDate), reason))?;
-    let own = if shared { None } else { wall_time(text(record, Field::StartTime)?).map_err(|reason| (Some(Field::StartTime), reason))? };
+    let (date, in_date) =
+        civil_day(text(record, Field::StartDate)?, shared).map_err(|reason| (Some(Field::StartDate), reason))?;
+    let own = if shared {
+        None
+    } else {
+        wall_time(text(record, Field::StartTime)?).map_err(|reason| (Some(Field::StartTime), reason))?
+    };
     let time = own.or(if shared { in_date } else { None }).unwrap_or(rules.start_at);
     Ok(Start { date, time, zone: zone(record, rules)? })
 }
@@ -226,7 +239,9 @@ fn civil_day(text: &str, time_wanted: bool) -> Result<(NaiveDate, Option<NaiveTi
     };
     if !iso_shape(day) {
         if day.chars().filter(char::is_ascii_digit).count() >= 3 && day.contains(['/', '.', '-']) {
-            return Err(format!("\"{shown}\" can be read in more than one way; write the day as 2027-03-31 (year, month, day)"));
+            return Err(format!(
+                "\"{shown}\" can be read in more than one way; write the day as 2027-03-31 (year, month, day)"
+            ));
         }
         return Err(format!("\"{shown}\" is no date; write the day as 2027-03-31 (year, month, day)"));
     }
@@ -256,7 +271,8 @@ fn iso_shape(day: &str) -> bool {
 fn without_offset(text: &str) -> &str {
     let wall = text.trim_end_matches(['Z', 'z']);
     let wall = wall.find(['+', '-']).and_then(|at| wall.get(..at)).unwrap_or(wall);
-    let fraction = wall.find(['.', ',']).filter(|at| wall.get(at + 1..).is_some_and(|digits| digits.bytes().all(|b| b == b'0')));
+    let fraction =
+        wall.find(['.', ',']).filter(|at| wall.get(at + 1..).is_some_and(|digits| digits.bytes().all(|b| b == b'0')));
     fraction.and_then(|at| wall.get(..at)).unwrap_or(wall).trim()
 }
 
@@ -315,15 +331,72 @@ fn language(text: &str) -> String {
 }
 
 const ACTIVE: &[&str] = &[
-    "active", "a", "aktiv", "hired", "hire", "new", "newhire", "prehire", "preboarding", "onboarding", "pending",
-    "pendinghire", "futurehire", "confirmed", "accepted", "offeraccepted", "probation", "inprobation", "onleave",
-    "leave", "leaveofabsence", "loa", "paidleave", "unpaidleave", "fulltime", "parttime", "employed", "yes", "y",
-    "true", "1", "enabled", "eingestellt",
+    "active",
+    "a",
+    "aktiv",
+    "hired",
+    "hire",
+    "new",
+    "newhire",
+    "prehire",
+    "preboarding",
+    "onboarding",
+    "pending",
+    "pendinghire",
+    "futurehire",
+    "confirmed",
+    "accepted",
+    "offeraccepted",
+    "probation",
+    "inprobation",
+    "onleave",
+    "leave",
+    "leaveofabsence",
+    "loa",
+    "paidleave",
+    "unpaidleave",
+    "fulltime",
+    "parttime",
+    "employed",
+    "yes",
+    "y",
+    "true",
+    "1",
+    "enabled",
+    "eingestellt",
 ];
 const WITHDRAWN: &[&str] = &[
-    "withdrawn", "inactive", "i", "inaktiv", "cancelled", "canceled", "cancel", "noshow", "reportednoshow", "rescinded",
-    "declined", "offerdeclined", "offerrescinded", "terminated", "term", "t", "left", "leaver", "resigned", "retired",
-    "deceased", "dismissed", "discarded", "deleted", "disabled", "void", "no", "n", "false", "0", "ausgetreten",
+    "withdrawn",
+    "inactive",
+    "i",
+    "inaktiv",
+    "cancelled",
+    "canceled",
+    "cancel",
+    "noshow",
+    "reportednoshow",
+    "rescinded",
+    "declined",
+    "offerdeclined",
+    "offerrescinded",
+    "terminated",
+    "term",
+    "t",
+    "left",
+    "leaver",
+    "resigned",
+    "retired",
+    "deceased",
+    "dismissed",
+    "discarded",
+    "deleted",
+    "disabled",
+    "void",
+    "no",
+    "n",
+    "false",
+    "0",
+    "ausgetreten",
 ];
 
 /// The status of the row; an empty one is active.
@@ -368,7 +441,8 @@ mod tests {
         let zone = |name: &str| Zone::parse(name).unwrap();
         FeedRules {
             columns: BTreeMap::new(),
-            zones: [("berlin".to_owned(), zone("Europe/Berlin")), ("chicago".to_owned(), zone("America/Chicago"))].into(),
+            zones: [("berlin".to_owned(), zone("Europe/Berlin")), ("chicago".to_owned(), zone("America/Chicago"))]
+                .into(),
             zone: Some(zone("Asia/Kolkata")),
             start_at: NaiveTime::from_hms_opt(9, 0, 0).unwrap(),
         }
@@ -386,7 +460,13 @@ mod tests {
 
     #[test]
     fn only_the_civil_day_counts() {
-        for text in ["2027-03-01", "2027-03-01T00:00:00", "2027-03-01T00:00:00Z", "2027-03-01 00:00:00.000-11:00", "2027-03-01T00:00+14:00"] {
+        for text in [
+            "2027-03-01",
+            "2027-03-01T00:00:00",
+            "2027-03-01T00:00:00Z",
+            "2027-03-01 00:00:00.000-11:00",
+            "2027-03-01T00:00+14:00",
+        ] {
             let hire = row("employee_id|start_date", &format!("1|{text}")).unwrap();
             assert_eq!(hire.start.date.to_string(), "2027-03-01", "{text}");
             assert_eq!(hire.start.time.to_string(), "09:00:00", "{text}");
@@ -399,7 +479,9 @@ mod tests {
         assert!(reason("employee_id|start_date", "1|").contains("no start date"));
         assert!(reason("employee_id|start_date", "|2027-03-01").contains("no employee id"));
         for time in ["24:00", "23:59:60", "9", "9h"] {
-            assert!(reason("employee_id|start_date|start_time", &format!("1|2027-03-01|{time}")).contains("no time of day"));
+            assert!(
+                reason("employee_id|start_date|start_time", &format!("1|2027-03-01|{time}")).contains("no time of day")
+            );
         }
     }
 
@@ -407,15 +489,22 @@ mod tests {
     fn one_column_may_give_day_and_time() {
         let headers = vec!["id".to_owned(), "when".to_owned()];
         let named = [("employee_id", "id"), ("start_date", "when"), ("start_time", "when")];
-        let columns = Columns::find(&headers, &named.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()).unwrap();
-        let hire = parse(&HireRecord { line: 2, columns: &columns, cells: &vec!["1", "2027-03-01T08:30:00+05:30"] }, &rules()).unwrap();
+        let columns =
+            Columns::find(&headers, &named.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()).unwrap();
+        let hire =
+            parse(&HireRecord { line: 2, columns: &columns, cells: &vec!["1", "2027-03-01T08:30:00+05:30"] }, &rules())
+                .unwrap();
         assert_eq!(hire.start.time.to_string(), "08:30:00");
     }
 
     #[test]
     fn zone_by_row_site_city_country_default() {
         let zone = |headers: &str, cells: &str| {
-            row(&format!("employee_id|start_date|{headers}"), &format!("1|2027-03-01|{cells}")).unwrap().start.zone.map(|zone| zone.as_str().to_owned())
+            row(&format!("employee_id|start_date|{headers}"), &format!("1|2027-03-01|{cells}"))
+                .unwrap()
+                .start
+                .zone
+                .map(|zone| zone.as_str().to_owned())
         };
         assert_eq!(zone("zone|city", "Pacific/Auckland|Berlin").as_deref(), Some("Pacific/Auckland"));
         assert_eq!(zone("site|city|country", "CHICAGO|Berlin|FR").as_deref(), Some("America/Chicago"));
@@ -446,7 +535,9 @@ mod tests {
 
     #[test]
     fn statuses() {
-        let status = |word: &str| row("employee_id|start_date|status", &format!("1|2027-03-01|{word}")).map(|hire| hire.withdrawn);
+        let status = |word: &str| {
+            row("employee_id|start_date|status", &format!("1|2027-03-01|{word}")).map(|hire| hire.withdrawn)
+        };
         for word in ["", "active", "ACTIVE", "Pre-Hire", "On Leave"] {
             assert!(!status(word).unwrap(), "{word}");
         }

@@ -107,13 +107,7 @@ pub enum Watched {
 }
 
 /// Looks for our pass `id`, valid until `until`, in the list.
-pub fn watched(
-    id: &str,
-    until: DateTime<Utc>,
-    listed: &[ListedPass],
-    known: &[String],
-    now: DateTime<Utc>,
-) -> Watched {
+pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], known: &[String], now: DateTime<Utc>) -> Watched {
     if let Some(pass) = listed.iter().find(|pass| pass.id == id) {
         return if pass.is_used() {
             Watched::Used
@@ -175,11 +169,7 @@ super::hire::text_enum! {
 }
 
 /// Is a mailed pass still what is wanted? Looks at rows only; the manager is asked elsewhere.
-pub fn unwanted(
-    wanted: &super::next::Wanted,
-    made_at: DateTime<Utc>,
-    start: Option<DateTime<Utc>>,
-) -> Option<Cause> {
+pub fn unwanted(wanted: &super::next::Wanted, made_at: DateTime<Utc>, start: Option<DateTime<Utc>>) -> Option<Cause> {
     use super::hire::{FeedStatus, OperatorStatus};
     if wanted.operator == OperatorStatus::Cancelled || wanted.feed == FeedStatus::Withdrawn {
         return Some(Cause::Cancelled);

@@ -138,7 +138,11 @@ impl Store {
             match hire {
                 None => None,
                 Some(hire) => {
-                    let passes = sqlx::query_as(text(ITS_PASSES)).bind(hire.id).bind(ms(now - LATE_POSTS)).fetch_all(&mut *tx).await?;
+                    let passes = sqlx::query_as(text(ITS_PASSES))
+                        .bind(hire.id)
+                        .bind(ms(now - LATE_POSTS))
+                        .fetch_all(&mut *tx)
+                        .await?;
                     Some((hire, passes))
                 }
             }

@@ -218,7 +218,9 @@ fn wanted(hire: &HireRow, act: Operate, now: DateTime<Utc>) -> Result<Wanted, Op
         Operate::Hold => match (hire.operator_status, hire.state) {
             (OperatorStatus::Held, _) => Ok(as_is),
             (OperatorStatus::Cancelled, _) => not_now("is cancelled; `firstpass hire release` brings it back"),
-            (OperatorStatus::None, State::Cancelled) => not_now("is withdrawn by the feed; an active row brings it back"),
+            (OperatorStatus::None, State::Cancelled) => {
+                not_now("is withdrawn by the feed; an active row brings it back")
+            }
             (OperatorStatus::None, State::Delivered) => {
                 not_now("has its letter already; `firstpass hire cancel` deletes the pass")
             }
@@ -245,7 +247,9 @@ fn wanted(hire: &HireRow, act: Operate, now: DateTime<Utc>) -> Result<Wanted, Op
         Operate::Retry { late_until } => match (hire.operator_status, hire.state) {
             (OperatorStatus::Held, _) => not_now("is held; `firstpass hire release` first"),
             (OperatorStatus::Cancelled, _) => not_now("is cancelled; `firstpass hire release` brings it back"),
-            (OperatorStatus::None, State::Cancelled) => not_now("is withdrawn by the feed; an active row brings it back"),
+            (OperatorStatus::None, State::Cancelled) => {
+                not_now("is withdrawn by the feed; an active row brings it back")
+            }
             (OperatorStatus::None, State::Delivered) => not_now("has its letter already"),
             (OperatorStatus::None, _) => Ok(retried(hire, late_until, now)),
         },

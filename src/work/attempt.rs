@@ -8,13 +8,13 @@ use tracing::{error, info, warn};
 use super::{Served, Work, lock};
 use crate::entra;
 use crate::rules::calendar::{Morning, Zone};
-use crate::rules::letter;
 use crate::rules::guard::Refusal;
 use crate::rules::hire::{HireKey, Reason, State};
-use crate::rules::permission;
+use crate::rules::letter;
 use crate::rules::next::{Standstill, Wanted};
-use crate::rules::words;
+use crate::rules::permission;
 use crate::rules::verdict::{Failure, Verdict, verdict};
+use crate::rules::words;
 use crate::store::{Claimed, HireRow, Rest, Seen, StoreError};
 
 /// A claimed hire with the edges of its tenant.
@@ -233,7 +233,9 @@ impl Work {
 pub(super) fn unanswered(check: &str, permission: &str, why: &str) -> Refusal {
     Refusal {
         reason: Reason::Unanswered,
-        what_to_do: format!("could not check {check} (permission {permission}): {why}; firstpass looks again by itself"),
+        what_to_do: format!(
+            "could not check {check} (permission {permission}): {why}; firstpass looks again by itself"
+        ),
     }
 }
 

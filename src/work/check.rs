@@ -24,7 +24,8 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
     let employee_id = attempt.hire().employee_id.clone();
 
     let user = attempt.hire().user.clone();
-    let found = answer(attempt, wanted, "the account", "User.Read.All", tenant.find_user(&user, &employee_id).await).await?;
+    let found =
+        answer(attempt, wanted, "the account", "User.Read.All", tenant.find_user(&user, &employee_id).await).await?;
     let account = or_refused(attempt, wanted, guard::account(found))?;
     let id = account.object_id;
     attempt.seen = Some(Seen { user_upn: account.upn.clone(), manager_upn: String::new(), channel: String::new() });
@@ -57,7 +58,8 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
 
 async fn account_facts(attempt: &Attempt<'_>, wanted: &Wanted, account: Account) -> Result<AccountFacts, Stop> {
     let (tenant, id) = (attempt.tenant(), account.object_id);
-    let roles = answer(attempt, wanted, "directory roles", "RoleManagement.Read.Directory", tenant.roles(id).await).await?;
+    let roles =
+        answer(attempt, wanted, "directory roles", "RoleManagement.Read.Directory", tenant.roles(id).await).await?;
     let methods = tenant.methods(id).await;
     let methods = answer(attempt, wanted, "registered methods", "UserAuthenticationMethod.Read.All", methods).await?;
     let policy = tenant.policy().await;
@@ -74,7 +76,9 @@ async fn channel_facts(attempt: &Attempt<'_>, wanted: &Wanted, hire: Uuid) -> Re
     let manager = answer(attempt, wanted, "the manager", "User.Read.All", tenant.manager_of(hire).await).await?;
     let named = match attempt.hire().manager_ref.as_str() {
         "" => Named::Nobody,
-        text => answer(attempt, wanted, "the feed's manager", "User.Read.All", tenant.named_manager(text).await).await?,
+        text => {
+            answer(attempt, wanted, "the feed's manager", "User.Read.All", tenant.named_manager(text).await).await?
+        }
     };
     let domains = tenant.domains().await;
     let verified_domains = answer(attempt, wanted, "verified domains", "Organization.Read.All", domains).await?;
@@ -101,9 +105,7 @@ async fn answer<T>(
 
 /// A yes, or how the hire stands after the no.
 pub(super) fn or_refused<T>(attempt: &Attempt<'_>, wanted: &Wanted, judged: Result<T, Refusal>) -> Result<T, Stop> {
-    judged.map_err(|refusal| {
-        Stop::Rest(next::after_refusal(wanted, refusal.reason, refusal.what_to_do, attempt.now()))
-    })
+    judged.map_err(|refusal| Stop::Rest(next::after_refusal(wanted, refusal.reason, refusal.what_to_do, attempt.now())))
 }
 
 /// `startDateTime`, whole seconds, or nothing when the start is not a minute ahead.

@@ -143,7 +143,8 @@ pub async fn accept(
     let held = desk.find_held(which).await?;
     let folder = Folder::open(&feed.folder)?;
     let name = resting(&held);
-    let source = folder.read(Place::Held, &name).map_err(|why| IntakeError::File { file: Place::Held.path(&name), why })?;
+    let source =
+        folder.read(Place::Held, &name).map_err(|why| IntakeError::File { file: Place::Held.path(&name), why })?;
     if digest(&source).ok().as_deref() != Some(held.sha256.as_str()) {
         let why = "it is not what was judged when it was held; drop the file again".to_owned();
         return Err(IntakeError::File { file: Place::Held.path(&name), why });
@@ -236,12 +237,19 @@ impl<'a> Desk<'a> {
         let held = self.store.held_files(&self.feed.name).await?;
         let hex = which.len() >= 4 && which.bytes().all(|byte| byte.is_ascii_hexdigit());
         let wanted = which.to_ascii_lowercase();
-        let fits = |file: &KnownFile| file.file == which || resting(file) == which || (hex && file.sha256.starts_with(&wanted));
+        let fits = |file: &KnownFile| {
+            file.file == which || resting(file) == which || (hex && file.sha256.starts_with(&wanted))
+        };
         let mut found: Vec<KnownFile> = held.into_iter().filter(fits).collect();
         match (found.pop(), found.is_empty()) {
             (Some(file), true) => Ok(file),
-            (Some(_), false) => Err(IntakeError::Which(format!("more than one held file is called {which}; name it by its sha256"))),
-            (None, _) => Err(IntakeError::Which(format!("no file of feed {} that is held is called {which}; see `firstpass feed list`", self.feed.name))),
+            (Some(_), false) => {
+                Err(IntakeError::Which(format!("more than one held file is called {which}; name it by its sha256")))
+            }
+            (None, _) => Err(IntakeError::Which(format!(
+                "no file of feed {} that is held is called {which}; see `firstpass feed list`",
+                self.feed.name
+            ))),
         }
     }
 }
@@ -266,7 +274,11 @@ fn mapping(feed: &Feed, rules: &FeedRules) -> String {
     let zones: BTreeMap<&str, &str> = rules.zones.iter().map(|(place, zone)| (place.as_str(), zone.as_str())).collect();
     let text = format!(
         "{READER} {} {:?} {zones:?} {:?} {} {}",
-        feed.tenant, rules.columns, rules.zone.as_ref().map(Zone::as_str), rules.start_at, feed.complete
+        feed.tenant,
+        rules.columns,
+        rules.zone.as_ref().map(Zone::as_str),
+        rules.start_at,
+        feed.complete
     );
     hex(Sha256::digest(text.as_bytes()).get(..8).unwrap_or_default())
 }

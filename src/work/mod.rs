@@ -97,7 +97,8 @@ impl Work {
         for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
             let client = entra::Tenant::new(tenant, &limits, clock.clone())
                 .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
-            tenants.insert(tenant.name.clone(), Served { client, rules: tenant.rules.clone(), mail: tenant.mail.clone() });
+            tenants
+                .insert(tenant.name.clone(), Served { client, rules: tenant.rules.clone(), mail: tenant.mail.clone() });
         }
         let smtp = Smtp::new(&settings.mail, &limits)?;
         Ok(Self {

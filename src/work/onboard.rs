@@ -59,7 +59,9 @@ async fn one_letter(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), 
             confirm_the_time(attempt, &wanted, &standstill).await?;
             return Err(Stop::Rest(standstill));
         }
-        Next::Look | Next::Issue if settled.blocked.is_some() => return Err(settle::wait_until_settled(attempt, settled)),
+        Next::Look | Next::Issue if settled.blocked.is_some() => {
+            return Err(settle::wait_until_settled(attempt, settled));
+        }
         Next::Look => {
             check(attempt, &wanted).await?;
             return Err(Stop::Rest(next::after_clear_look(&wanted, attempt.now())));
@@ -92,7 +94,11 @@ async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &S
 }
 
 /// Intent on disk, one POST, and what came of it on disk.
-async fn intend_and_issue(attempt: &mut Attempt<'_>, wanted: &Wanted, cleared: Cleared) -> Result<(Cleared, IssuedPass), Stop> {
+async fn intend_and_issue(
+    attempt: &mut Attempt<'_>,
+    wanted: &Wanted,
+    cleared: Cleared,
+) -> Result<(Cleared, IssuedPass), Stop> {
     let intended = intend(attempt, cleared).await?;
     issue(attempt, wanted, intended).await
 }
@@ -122,11 +128,7 @@ async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Sto
 }
 
 /// One POST. An unclear answer stays `intended` for settling; there is no second one here.
-async fn issue(
-    attempt: &mut Attempt<'_>,
-    wanted: &Wanted,
-    intended: Intended,
-) -> Result<(Cleared, IssuedPass), Stop> {
+async fn issue(attempt: &mut Attempt<'_>, wanted: &Wanted, intended: Intended) -> Result<(Cleared, IssuedPass), Stop> {
     let (work, key) = (attempt.work, attempt.key());
     let made = match attempt.tenant().create_pass(intended.cleared().ask()).await {
         Ok(made) => made,
@@ -173,7 +175,8 @@ async fn not_issued(
         Failure::Unknown { .. } => {
             let look_at = settle::first_look_at_unknown(now);
             store.looked(&attempt.claimed, now, intended.pass_id(), 0, Some(look_at)).await?;
-            let standstill = Standstill { state: State::Issuing, reason: None, what_to_do: String::new(), look_at: Some(look_at) };
+            let standstill =
+                Standstill { state: State::Issuing, reason: None, what_to_do: String::new(), look_at: Some(look_at) };
             return Ok(Stop::Rest(standstill));
         }
         Failure::Refused(_) => true,
@@ -197,7 +200,9 @@ async fn not_issued(
 pub(super) fn mail_rejected(why: &str) -> Refusal {
     Refusal {
         reason: Reason::MailRejected,
-        what_to_do: format!("the mail server refuses this manager's letter for good ({why}); no pass is live. Mend the address or the server, then `firstpass hire retry`"),
+        what_to_do: format!(
+            "the mail server refuses this manager's letter for good ({why}); no pass is live. Mend the address or the server, then `firstpass hire retry`"
+        ),
     }
 }
 

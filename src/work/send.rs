@@ -48,7 +48,9 @@ pub(super) async fn letter_for(
         Err(why) => {
             let torn = Torn { pass_id, user, graph_id, owes: false, cause: Cause::Unexpected };
             settle::tear_up(attempt, torn).await?;
-            let why = format!("the letter could not be written ({why}); the pass was deleted. Correct the name in the feed, then `firstpass hire retry`");
+            let why = format!(
+                "the letter could not be written ({why}); the pass was deleted. Correct the name in the feed, then `firstpass hire retry`"
+            );
             Err(Stop::Rest(Standstill {
                 state: State::Attention,
                 reason: Some(Reason::GraphUnexpected),
@@ -175,14 +177,17 @@ impl Work {
             | MailFailure::Lost(why) => {
                 let wanted = attempt.wanted(State::Pending);
                 let at = next::look_again(&wanted, Standing::Pending, now);
-                let why = format!("the mail server does not take this letter yet ({why}); firstpass tries again by itself");
+                let why =
+                    format!("the mail server does not take this letter yet ({why}); firstpass tries again by itself");
                 return Ok(attempt.wait(Some(Reason::MailStopped), &why, at.unwrap_or(now + MAIL_OUT_OF_REACH)));
             }
         };
         if self.store.hold_gate(now, "mail", until, Some(why)).await? {
             error!("mail is stopped: {why}");
         }
-        let sentence = format!("the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended");
+        let sentence = format!(
+            "the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended"
+        );
         Ok(attempt.wait(Some(Reason::MailStopped), &sentence, until))
     }
 }
@@ -197,7 +202,9 @@ pub(super) async fn tell_void(
     let mut watch = settled.watch;
     let Stop::Rest(standstill) = stop else { return Ok(watch) };
     let replaced_soon = match standstill.state {
-        State::Pending | State::Issuing | State::Sending => attempt.hire().send_at.is_some_and(|at| at <= attempt.now()),
+        State::Pending | State::Issuing | State::Sending => {
+            attempt.hire().send_at.is_some_and(|at| at <= attempt.now())
+        }
         State::Delivered | State::Attention | State::Held | State::Cancelled => false,
     };
     if replaced_soon {

@@ -177,7 +177,9 @@ async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> 
     warn!(hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");
     match delete(attempt, &PassRow { graph_id: Some(late.id.clone()), looks: 0, ..pass.clone() }).await? {
         Left::Nothing => Ok(Left::CameLate),
-        left @ (Left::CameLate | Left::Owed(_) | Left::Received | Left::Mailed(_) | Left::Past | Left::Blocked(_)) => Ok(left),
+        left @ (Left::CameLate | Left::Owed(_) | Left::Received | Left::Mailed(_) | Left::Past | Left::Blocked(_)) => {
+            Ok(left)
+        }
     }
 }
 
@@ -372,7 +374,10 @@ pub(super) async fn leave_to_its_tenant(work: &Work, claimed: Claimed) -> Result
     let rest = Rest {
         state: looked_at_as(hire.state),
         reason: hire.reason,
-        what_to_do: format!("no enabled [[tenant]] is named {}; add it to the settings, or cancel the hire", hire.tenant),
+        what_to_do: format!(
+            "no enabled [[tenant]] is named {}; add it to the settings, or cancel the hire",
+            hire.tenant
+        ),
         why: "its tenant is not in the settings".to_owned(),
         look_at: Some(now + TimeDelta::hours(1)),
         seen: None,

@@ -31,7 +31,8 @@ impl World {
             Change::Hold => self.operate("E1", Operate::Hold).await,
             Change::Move => self.read_aside("moved.csv", &ADA_FILE.replace("2027-03-01", "2027-03-02")).await,
             Change::Withdraw => {
-                let text = ADA_FILE.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
+                let text =
+                    ADA_FILE.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
                 self.read_aside("withdrawn.csv", &text).await;
             }
         }
@@ -70,7 +71,11 @@ impl World {
         match change {
             Change::Hold => {
                 let live = self.live_passes(ADA).len();
-                assert_eq!(live, n_mailed.min(1), "{what}: a hold keeps what was delivered, and makes nothing\n{story}");
+                assert_eq!(
+                    live,
+                    n_mailed.min(1),
+                    "{what}: a hold keeps what was delivered, and makes nothing\n{story}"
+                );
             }
             Change::Move | Change::Withdraw => {
                 assert!(self.live_passes(ADA).is_empty(), "{what}: nothing live for the old wish\n{story}");

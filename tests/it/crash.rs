@@ -92,7 +92,8 @@ async fn f1_to_f7_at_every_request_before_and_after_it_was_applied() {
 async fn f4_a_late_post_of_a_dead_process_is_found_and_deleted() {
     let mut world = monday_morning().await;
     let n_before = world.tenant.count(Kind::PassCreate);
-    let fault = firstpass::sandbox::tenant::Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::Hold };
+    let fault =
+        firstpass::sandbox::tenant::Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::Hold };
     world.tenant.fault(fault);
     let tenant = world.tenant.clone();
     assert!(world.crash_when(async move { tenant.held().await }).await);
@@ -105,7 +106,15 @@ async fn f4_a_late_post_of_a_dead_process_is_found_and_deleted() {
 #[tokio::test]
 async fn f6_to_f9_at_every_smtp_command() {
     let verbs = [
-        Verb::Connect, Verb::Ehlo, Verb::Starttls, Verb::Auth, Verb::Mail, Verb::Rcpt, Verb::Data, Verb::Body, Verb::Dot,
+        Verb::Connect,
+        Verb::Ehlo,
+        Verb::Starttls,
+        Verb::Auth,
+        Verb::Mail,
+        Verb::Rcpt,
+        Verb::Data,
+        Verb::Body,
+        Verb::Dot,
     ];
     for verb in verbs {
         for when in [mailbox::When::Before, mailbox::When::After] {
@@ -144,7 +153,8 @@ async fn f8_a_pass_that_was_used_after_a_crash_was_received() {
 #[tokio::test]
 async fn f8_a_letter_of_a_dead_process_is_taken_back_by_a_letter() {
     let mut world = dead_behind_the_dot().await;
-    let withdrawn = crate::world::ADA.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
+    let withdrawn =
+        crate::world::ADA.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
     world.drop_file("withdrawn.csv", &withdrawn);
     world.until("2027-03-01T12:00:00Z").await;
     assert_eq!(world.state("E1").await.0, "cancelled");
@@ -157,7 +167,12 @@ async fn f8_a_letter_of_a_dead_process_is_taken_back_by_a_letter() {
 async fn a_crash_while_settling_a_crash() {
     for nth in 1..=3 {
         let mut world = monday_morning().await;
-        let fault = firstpass::sandbox::tenant::Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Hold };
+        let fault = firstpass::sandbox::tenant::Fault {
+            kind: Kind::PassCreate,
+            nth: 1,
+            when: When::After,
+            effect: Effect::Hold,
+        };
         world.tenant.fault(fault);
         let tenant = world.tenant.clone();
         assert!(world.crash_when(async move { tenant.held().await }).await);
@@ -209,7 +224,11 @@ const SAMPLES: usize = 40;
 async fn dropped_at_the_kth_poll() {
     let polls = |world: &World, left: usize| {
         let work = Arc::clone(world.work());
-        Polls { inner: Box::pin(async move { tick(&work, Feeds::Read).await.map(|_| ()).unwrap_or_default() }), left, made: 0 }
+        Polls {
+            inner: Box::pin(async move { tick(&work, Feeds::Read).await.map(|_| ()).unwrap_or_default() }),
+            left,
+            made: 0,
+        }
     };
     let world = monday_morning().await;
     let n_polls = polls(&world, usize::MAX).await.expect("the tick ends");

@@ -20,25 +20,109 @@ struct Case {
 
 fn cases() -> Vec<Case> {
     vec![
-        Case { reason: "user-missing", wrong: |w| rename(w, ADA, "gone@contoso.example"), mended: |w| rename(w, "gone@contoso.example", ADA) },
-        Case { reason: "user-disabled", wrong: |w| w.change(ADA, |u| u.enabled = false), mended: |w| w.change(ADA, |u| u.enabled = true) },
+        Case {
+            reason: "user-missing",
+            wrong: |w| rename(w, ADA, "gone@contoso.example"),
+            mended: |w| rename(w, "gone@contoso.example", ADA),
+        },
+        Case {
+            reason: "user-disabled",
+            wrong: |w| w.change(ADA, |u| u.enabled = false),
+            mended: |w| w.change(ADA, |u| u.enabled = true),
+        },
         Case {
             reason: "user-external",
-            wrong: |w| w.change(ADA, |u| { u.user_type = Some("Guest".into()); u.creation_type = Some("Invitation".into()); }),
-            mended: |w| w.change(ADA, |u| { u.user_type = Some("Member".into()); u.creation_type = None; }),
+            wrong: |w| {
+                w.change(ADA, |u| {
+                    u.user_type = Some("Guest".into());
+                    u.creation_type = Some("Invitation".into());
+                })
+            },
+            mended: |w| {
+                w.change(ADA, |u| {
+                    u.user_type = Some("Member".into());
+                    u.creation_type = None;
+                })
+            },
         },
-        Case { reason: "user-privileged", wrong: |w| w.change(ADA, |u| u.roles.push("62e90394-69f5-4237-9190-012177145e10".into())), mended: |w| w.change(ADA, |u| u.roles.clear()) },
-        Case { reason: "user-registered", wrong: |w| w.change(ADA, |u| u.methods.push("phoneAuthenticationMethod".into())), mended: |w| w.change(ADA, |u| u.methods.retain(|m| m != "phoneAuthenticationMethod")) },
-        Case { reason: "user-registered", wrong: |w| w.change(ADA, |u| u.methods.push("quantumAuthenticationMethod".into())), mended: |w| w.change(ADA, |u| u.methods.retain(|m| m != "quantumAuthenticationMethod")) },
-        Case { reason: "policy-off", wrong: |w| w.tenant.edit(|d| d.policy.enabled = false), mended: |w| w.tenant.edit(|d| d.policy.enabled = true) },
-        Case { reason: "policy-scope", wrong: |w| w.tenant.edit(|d| { d.policy.include.clear(); }), mended: |w| w.tenant.edit(|d| d.policy.include = vec![firstpass::sandbox::tenant::ModelTarget::Everyone]) },
-        Case { reason: "policy-lifetime", wrong: |w| w.tenant.edit(|d| { d.policy.shortest_min = 10; d.policy.longest_min = 30; }), mended: |w| w.tenant.edit(|d| d.policy.longest_min = 480) },
-        Case { reason: "manager-missing", wrong: |w| w.change(ADA, |u| u.manager = None), mended: |w| { let mia = w.id_of(MIA); w.change(ADA, move |u| u.manager = Some(mia)); } },
-        Case { reason: "manager-mismatch", wrong: |w| { let omar = w.id_of("omar.okafor@contoso.example"); w.change(ADA, move |u| u.manager = Some(omar)); }, mended: |w| { let mia = w.id_of(MIA); w.change(ADA, move |u| u.manager = Some(mia)); } },
-        Case { reason: "manager-unusable", wrong: |w| w.change(MIA, |u| u.enabled = false), mended: |w| w.change(MIA, |u| u.enabled = true) },
-        Case { reason: "manager-unusable", wrong: |w| w.change(MIA, |u| u.mail = None), mended: |w| w.change(MIA, |u| u.mail = Some(MIA.into())) },
-        Case { reason: "manager-unusable", wrong: |w| w.change(MIA, |u| u.user_type = Some("Guest".into())), mended: |w| w.change(MIA, |u| u.user_type = Some("Member".into())) },
-        Case { reason: "channel-domain", wrong: |w| w.change(MIA, |u| u.mail = Some("mia@mailbox.example".into())), mended: |w| w.change(MIA, |u| u.mail = Some(MIA.into())) },
+        Case {
+            reason: "user-privileged",
+            wrong: |w| w.change(ADA, |u| u.roles.push("62e90394-69f5-4237-9190-012177145e10".into())),
+            mended: |w| w.change(ADA, |u| u.roles.clear()),
+        },
+        Case {
+            reason: "user-registered",
+            wrong: |w| w.change(ADA, |u| u.methods.push("phoneAuthenticationMethod".into())),
+            mended: |w| w.change(ADA, |u| u.methods.retain(|m| m != "phoneAuthenticationMethod")),
+        },
+        Case {
+            reason: "user-registered",
+            wrong: |w| w.change(ADA, |u| u.methods.push("quantumAuthenticationMethod".into())),
+            mended: |w| w.change(ADA, |u| u.methods.retain(|m| m != "quantumAuthenticationMethod")),
+        },
+        Case {
+            reason: "policy-off",
+            wrong: |w| w.tenant.edit(|d| d.policy.enabled = false),
+            mended: |w| w.tenant.edit(|d| d.policy.enabled = true),
+        },
+        Case {
+            reason: "policy-scope",
+            wrong: |w| {
+                w.tenant.edit(|d| {
+                    d.policy.include.clear();
+                })
+            },
+            mended: |w| w.tenant.edit(|d| d.policy.include = vec![firstpass::sandbox::tenant::ModelTarget::Everyone]),
+        },
+        Case {
+            reason: "policy-lifetime",
+            wrong: |w| {
+                w.tenant.edit(|d| {
+                    d.policy.shortest_min = 10;
+                    d.policy.longest_min = 30;
+                })
+            },
+            mended: |w| w.tenant.edit(|d| d.policy.longest_min = 480),
+        },
+        Case {
+            reason: "manager-missing",
+            wrong: |w| w.change(ADA, |u| u.manager = None),
+            mended: |w| {
+                let mia = w.id_of(MIA);
+                w.change(ADA, move |u| u.manager = Some(mia));
+            },
+        },
+        Case {
+            reason: "manager-mismatch",
+            wrong: |w| {
+                let omar = w.id_of("omar.okafor@contoso.example");
+                w.change(ADA, move |u| u.manager = Some(omar));
+            },
+            mended: |w| {
+                let mia = w.id_of(MIA);
+                w.change(ADA, move |u| u.manager = Some(mia));
+            },
+        },
+        Case {
+            reason: "manager-unusable",
+            wrong: |w| w.change(MIA, |u| u.enabled = false),
+            mended: |w| w.change(MIA, |u| u.enabled = true),
+        },
+        Case {
+            reason: "manager-unusable",
+            wrong: |w| w.change(MIA, |u| u.mail = None),
+            mended: |w| w.change(MIA, |u| u.mail = Some(MIA.into())),
+        },
+        Case {
+            reason: "manager-unusable",
+            wrong: |w| w.change(MIA, |u| u.user_type = Some("Guest".into())),
+            mended: |w| w.change(MIA, |u| u.user_type = Some("Member".into())),
+        },
+        Case {
+            reason: "channel-domain",
+            wrong: |w| w.change(MIA, |u| u.mail = Some("mia@mailbox.example".into())),
+            mended: |w| w.change(MIA, |u| u.mail = Some(MIA.into())),
+        },
     ]
 }
 
@@ -55,7 +139,11 @@ async fn f61_to_f69_each_guard_says_no_and_goes_on_when_its_cause_is_gone() {
         (case.wrong)(&world);
         world.until(AFTER).await;
         let story = world.story().await;
-        assert_eq!(world.state("E1").await, ("attention".to_owned(), Some(case.reason.to_owned())), "case {n}\n{story}");
+        assert_eq!(
+            world.state("E1").await,
+            ("attention".to_owned(), Some(case.reason.to_owned())),
+            "case {n}\n{story}"
+        );
         assert_eq!(world.tenant.count(Kind::PassCreate), 0, "{}: nothing was made\n{story}", case.reason);
         assert!(world.letters().is_empty(), "{}\n{story}", case.reason);
         assert!(world.hire("E1").await.what_to_do.len() > 20, "{}: a sentence says what to do", case.reason);
@@ -140,7 +228,12 @@ async fn f102_a_foreign_pass_after_our_letter_is_told_and_not_fought() {
     world.tenant.foreign_pass(world.id_of(ADA), None, 480, false);
     world.until(NOON).await;
     let hire = world.hire("E1").await;
-    assert_eq!((hire.state.as_str(), hire.outcome.as_deref()), ("delivered", Some("replaced")), "{}", world.story().await);
+    assert_eq!(
+        (hire.state.as_str(), hire.outcome.as_deref()),
+        ("delivered", Some("replaced")),
+        "{}",
+        world.story().await
+    );
     assert_eq!(world.tenant.count(Kind::PassCreate), 1);
     assert_eq!(world.tenant.count(Kind::PassDelete), 0);
     world.finish().await;
@@ -219,7 +312,12 @@ async fn i19_the_feeds_manager_that_cannot_be_looked_up_is_not_passed_over() {
     world.change(ADA, move |user| user.manager = Some(omar));
     // The first question about a user is for the hire's account, the second for the feed's manager.
     let oops = Effect::graph_error(500, "internalServerError", "oops");
-    world.tenant.fault(firstpass::sandbox::tenant::Fault { kind: Kind::User, nth: 2, when: When::Before, effect: oops });
+    world.tenant.fault(firstpass::sandbox::tenant::Fault {
+        kind: Kind::User,
+        nth: 2,
+        when: When::Before,
+        effect: oops,
+    });
     world.set("2027-03-01T06:00:00Z");
     world.tick().await;
     assert_eq!(world.state("E1").await.1.as_deref(), Some("unanswered"), "{}", world.story().await);

@@ -30,7 +30,8 @@ impl World {
     /// I1, I11, I12: each row ends somewhere, each hire has a state with a reason and a story.
     async fn rows_are_accounted_for(&self, story: &str) {
         for report in &self.reports {
-            let sum = report.added + report.changed + report.withdrawn + report.unchanged + report.past + report.rejected;
+            let sum =
+                report.added + report.changed + report.withdrawn + report.unchanged + report.past + report.rejected;
             if report.state == "taken" {
                 assert!(sum <= report.rows, "I1: {report:?}\n{story}");
             }
@@ -128,7 +129,10 @@ impl World {
         let ours: Vec<String> = rows.iter().filter_map(|row| row.get::<Option<String>, _>(1)).collect();
         for (_, pass) in self.tenant.all_passes() {
             let live = pass.is_live(self.clock.now());
-            assert!(!pass.by_app || !live || ours.contains(&pass.id) || self.allow.unsettled, "I6: an unknown pass\n{story}");
+            assert!(
+                !pass.by_app || !live || ours.contains(&pass.id) || self.allow.unsettled,
+                "I6: an unknown pass\n{story}"
+            );
         }
     }
 
@@ -137,10 +141,13 @@ impl World {
     async fn posts_were_checked_and_on_time(&self, story: &str) {
         let journal = self.tenant.journal();
         let hires = self.hires().await;
-        let users: BTreeMap<String, Uuid> =
-            self.tenant.edit(|directory| directory.users.values().map(|user| (user.upn.to_lowercase(), user.id)).collect());
+        let users: BTreeMap<String, Uuid> = self
+            .tenant
+            .edit(|directory| directory.users.values().map(|user| (user.upn.to_lowercase(), user.id)).collect());
         for (n, post) in journal.iter().enumerate().filter(|(_, seen)| seen.kind == Kind::PassCreate) {
-            for kind in [Kind::User, Kind::Manager, Kind::Methods, Kind::Roles, Kind::Policy, Kind::Domains, Kind::PassList] {
+            for kind in
+                [Kind::User, Kind::Manager, Kind::Methods, Kind::Roles, Kind::Policy, Kind::Domains, Kind::PassList]
+            {
                 let asked = journal[..n].iter().rev().any(|seen| {
                     seen.kind == kind && (200..300).contains(&seen.status) && post.at - seen.at <= TimeDelta::minutes(1)
                 });
@@ -158,7 +165,8 @@ impl World {
                 "I10: a POST at {} before its morning {sends:?}\n{story}",
                 post.at
             );
-            if let Some(start) = post.body.as_ref().and_then(|body| body.get("startDateTime")).and_then(|s| s.as_str()) {
+            if let Some(start) = post.body.as_ref().and_then(|body| body.get("startDateTime")).and_then(|s| s.as_str())
+            {
                 assert!(start.ends_with('Z') && at(start) > post.at, "I9: start {start} at {}\n{story}", post.at);
             }
         }

@@ -62,7 +62,8 @@ impl Post {
                 ca_file: Some(ca_file),
             },
         };
-        let limits = Limits { smtp_step: Duration::from_secs(5), smtp_data: Duration::from_secs(5), ..Limits::default() };
+        let limits =
+            Limits { smtp_step: Duration::from_secs(5), smtp_data: Duration::from_secs(5), ..Limits::default() };
         Self { server, mail, limits, folder }
     }
 
@@ -143,7 +144,10 @@ async fn a_letter_arrives_in_every_mode() {
         assert_eq!(receipt.reply, "250 2.0.0 Ok: queued as MODEL0001");
         let letters = post_office.server.letters();
         let [letter] = letters.as_slice() else { panic!("{} letters", letters.len()) };
-        assert_eq!((letter.from.as_str(), letter.to.as_slice()), ("onboarding@contoso.example", &["mia@contoso.example".to_owned()][..]));
+        assert_eq!(
+            (letter.from.as_str(), letter.to.as_slice()),
+            ("onboarding@contoso.example", &["mia@contoso.example".to_owned()][..])
+        );
         assert_eq!(letter.user.as_deref(), Some("onboarding"));
         assert_eq!(letter.encrypted, tls != Tls::None);
         assert_eq!(letter.code().as_deref(), Some(CODE));
@@ -245,7 +249,8 @@ async fn a_wrong_password_stops_mailing_f57() {
 #[tokio::test]
 async fn a_missing_password_or_no_way_to_sign_in_stops_mailing() {
     let mut post_office = Post::new(Tls::Starttls);
-    post_office.mail.smtp.password_file = Some(SecretFile::new("mail.smtp.password_file", "/nowhere/at-all", None, Path::new("/")));
+    post_office.mail.smtp.password_file =
+        Some(SecretFile::new("mail.smtp.password_file", "/nowhere/at-all", None, Path::new("/")));
     assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
     let post_office = Post::with(Options { mechanisms: vec!["GSSAPI".to_owned()], ..Options::default() });
     assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
@@ -260,7 +265,8 @@ async fn a_certificate_of_somebody_else_stops_mailing_f53() {
         let found = failure(post(&unknown.smtp()).await);
         assert!(matches!(&found, MailFailure::Stopped(why) if why.contains("mail.smtp.ca_file")), "{found:?}");
         // A certificate for another name.
-        let wrong_name = Post::with(Options { tls, names: vec!["mail.contoso.example".to_owned()], ..Options::default() });
+        let wrong_name =
+            Post::with(Options { tls, names: vec!["mail.contoso.example".to_owned()], ..Options::default() });
         let found = failure(post(&wrong_name.smtp()).await);
         assert!(matches!(found, MailFailure::Stopped(_)), "{found:?}");
         for post_office in [unknown, wrong_name] {
@@ -348,7 +354,11 @@ async fn every_refusal_is_sorted_and_the_next_letter_goes_f56_f57() {
     for (verb, code, sort) in table {
         let post_office = Post::new(Tls::Starttls);
         let smtp = post_office.smtp();
-        post_office.fault(verb, When::Before, Effect::Reply(code, format!("{}.3.0 <mia@contoso.example> no", code / 100)));
+        post_office.fault(
+            verb,
+            When::Before,
+            Effect::Reply(code, format!("{}.3.0 <mia@contoso.example> no", code / 100)),
+        );
         let found = failure(post(&smtp).await);
         assert!(sort(&found), "{verb:?} {code}: {found:?}");
         assert!(found.to_string().contains(&code.to_string()), "{found}");
@@ -412,7 +422,9 @@ async fn a_connection_that_breaks_before_the_dot_leaves_nothing_f59() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_around_the_dot_leaves_a_doubt_f59() {
-    for (verb, when, stored) in [(Verb::Body, When::Before, 0), (Verb::Dot, When::Before, 0), (Verb::Dot, When::After, 1)] {
+    for (verb, when, stored) in
+        [(Verb::Body, When::Before, 0), (Verb::Dot, When::Before, 0), (Verb::Dot, When::After, 1)]
+    {
         let post_office = Post::new(Tls::Starttls);
         let smtp = post_office.smtp();
         post_office.fault(verb, when, Effect::Drop);
@@ -422,7 +434,8 @@ async fn a_connection_that_breaks_around_the_dot_leaves_a_doubt_f59() {
         assert_eq!(post_office.server.letters().len(), stored);
         // The same message again.
         post(&smtp).await.unwrap();
-        let ids: Vec<_> = post_office.server.letters().iter().map(|letter| letter.header("Message-ID").unwrap()).collect();
+        let ids: Vec<_> =
+            post_office.server.letters().iter().map(|letter| letter.header("Message-ID").unwrap()).collect();
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     }
 }
@@ -490,7 +503,14 @@ fn the_server_outlives_a_worker_that_dies_in_the_middle() {
 // What names can do, byte by byte.
 
 /// One letter with these names through a real socket; one letter to one recipient must arrive.
-fn through_the_wire(post_office: &Post, runtime: &tokio::runtime::Runtime, smtp: &Smtp, hire: &str, manager: &str, help: Option<String>) {
+fn through_the_wire(
+    post_office: &Post,
+    runtime: &tokio::runtime::Runtime,
+    smtp: &Smtp,
+    hire: &str,
+    manager: &str,
+    help: Option<String>,
+) {
     let before = post_office.server.letters().len();
     let said = post_office.server.journal().len();
     let letter = letter_to(mia(), hire, manager, help);
@@ -509,7 +529,15 @@ fn through_the_wire(post_office: &Post, runtime: &tokio::runtime::Runtime, smtp:
     }
     let names: Vec<String> = arrived.headers().into_iter().map(|(name, _)| name).collect();
     let expected = [
-        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "X-Auto-Response-Suppress",
+        "MIME-Version",
+        "Content-Type",
     ];
     assert_eq!(names, expected);
     assert_eq!(arrived.header("To").as_deref(), Some("mia@contoso.example"));
@@ -530,13 +558,20 @@ fn names_are_only_names_f47_f48() {
         "Name\n.\nMAIL FROM:<x@evil.example>\nRCPT TO:<y@evil.example>\nDATA\nx\n.\n",
         "\n.\r\nMAIL FROM:<x@evil.example>\r\n",
         "\r\n.\r\nRSET\r\n",
-        "..", ".", "\0", "{{ code }}", "=?utf-8?b?DQpCY2M6IHhAZXZpbC5leGFtcGxl?=",
+        "..",
+        ".",
+        "\0",
+        "{{ code }}",
+        "=?utf-8?b?DQpCY2M6IHhAZXZpbC5leGFtcGxl?=",
     ];
     for name in nasty {
         through_the_wire(&post_office, &runtime, &smtp, name, name, Some(name.to_owned()));
     }
     let strategy = (any::<String>(), "[ -~\r\n.\u{0}<>@\u{e4}]{0,80}", proptest::option::of(any::<String>()));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(200)
+    });
     runner
         .run(&strategy, |(hire, manager, help)| {
             through_the_wire(&post_office, &runtime, &smtp, &hire, &manager, help);
@@ -564,7 +599,9 @@ async fn another_program_reads_the_same_letter() {
     let letter = letter_to(mia(), "Zoë Müller-Łukasiewicz 田中", "Mía", Some("Hilfe: 030 1234".to_owned()));
     smtp.dial(&mia()).await.unwrap().send(now(), &letter).await.unwrap();
     let raw = post_office.server.letters()[0].raw.clone();
-    let Ok(mut python) = Command::new("python3").args(["-c", PARSE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+    let Ok(mut python) =
+        Command::new("python3").args(["-c", PARSE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+    else {
         println!("skipped: there is no python3 on this machine");
         return;
     };
@@ -602,10 +639,8 @@ impl Write for Heard {
 fn neither_code_nor_password_is_ever_logged_f70_to_f75() {
     let heard = Heard::default();
     let writer = heard.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     let mut said = Vec::new();
     tracing::subscriber::with_default(subscriber, || {
         tracing::trace!("heard at all");

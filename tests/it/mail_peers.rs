@@ -97,7 +97,12 @@ fn mail(port: u16, ca_file: &Path, password: &Path) -> config::Mail {
             tls: Tls::Starttls,
             auth: Auth::Password,
             username: "onboarding".to_owned(),
-            password_file: Some(SecretFile::new("mail.smtp.password_file", password.to_str().unwrap(), None, Path::new("/"))),
+            password_file: Some(SecretFile::new(
+                "mail.smtp.password_file",
+                password.to_str().unwrap(),
+                None,
+                Path::new("/"),
+            )),
             ca_file: Some(ca_file.to_owned()),
         },
     }

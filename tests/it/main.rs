@@ -1,5 +1,11 @@
 //! Stories of the whole program against a model tenant and a model mail server.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![expect(clippy::print_stderr, reason = "a check that is skipped says so")]
 
 mod entra;

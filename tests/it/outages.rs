@@ -152,7 +152,12 @@ async fn f97_a_tenant_that_is_down_keeps_its_hires_pending() {
     let mut world = monday().await;
     world.tenant.stop();
     world.until("2027-03-01T06:30:00Z").await;
-    assert_eq!(world.state("E1").await, ("pending".to_owned(), Some("tenant-stopped".to_owned())), "{}", world.story().await);
+    assert_eq!(
+        world.state("E1").await,
+        ("pending".to_owned(), Some("tenant-stopped".to_owned())),
+        "{}",
+        world.story().await
+    );
     assert_eq!(world.hire("E1").await.tries, 0, "burns no tries");
     world.tenant.resume().unwrap();
     world.until("2027-03-01T06:40:00Z").await;
@@ -169,7 +174,10 @@ async fn f97_a_refused_credential_stops_the_tenant_across_restarts() {
     assert_eq!(world.state("E1").await.1.as_deref(), Some("tenant-stopped"), "{}", world.story().await);
     let before = world.tenant.requests();
     world.restart().await;
-    world.drop_file("more.csv", &crate::world::ADA.replace("E1,ada.lovelace", "E2,grace.hopper").replace(",mia.manager@contoso.example", ","));
+    world.drop_file(
+        "more.csv",
+        &crate::world::ADA.replace("E1,ada.lovelace", "E2,grace.hopper").replace(",mia.manager@contoso.example", ","),
+    );
     world.tick().await;
     assert_eq!(world.tenant.requests(), before, "a restart does not forget, nor for hires that it did not know");
     world.tenant.edit(|directory| directory.client_secret = crate::world::CLIENT_SECRET.to_owned());
@@ -181,7 +189,9 @@ async fn f97_a_refused_credential_stops_the_tenant_across_restarts() {
 #[tokio::test]
 async fn a_missing_permission_stops_the_tenant_and_burns_no_tries() {
     let mut world = monday().await;
-    world.tenant.edit(|directory| directory.permissions.retain(|permission| permission != "UserAuthMethod-TAP.ReadWrite.All"));
+    world
+        .tenant
+        .edit(|directory| directory.permissions.retain(|permission| permission != "UserAuthMethod-TAP.ReadWrite.All"));
     world.tenant.revoke_tokens();
     world.until("2027-03-01T06:30:00Z").await;
     let hire = world.hire("E1").await;

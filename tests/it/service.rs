@@ -104,7 +104,9 @@ async fn f1_to_f10_killed_at_any_moment() {
     world.drop_today(HIRES);
     for round in 0..KILLS {
         let mut service = world.spawn();
-        let pause = 60 + (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round * 1_442_695_040_888_963_407) >> 33) % 900;
+        let pause = 60
+            + (seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round * 1_442_695_040_888_963_407) >> 33)
+                % 900;
         std::thread::sleep(Duration::from_millis(pause));
         signal(&service, "KILL");
         service.wait().unwrap();
@@ -114,7 +116,8 @@ async fn f1_to_f10_killed_at_any_moment() {
     world.wait_for("ready", 20, |world| world.log().matches("\"ready\"").count() > n_ready);
     let live_and_told = |world: &World, n: usize| {
         let live = world.live_passes(&format!("hire{n}@contoso.example"));
-        live.len() == 1 && world.code_letters().iter().any(|letter| letter.code().as_deref() == Some(live[0].code.as_str()))
+        live.len() == 1
+            && world.code_letters().iter().any(|letter| letter.code().as_deref() == Some(live[0].code.as_str()))
     };
     world.wait_for("everybody", 120, |world| (0..HIRES).all(|n| live_and_told(world, n)));
     signal(&service, "TERM");

@@ -20,7 +20,11 @@ async fn a_hire_in_berlin_gets_her_pass_on_monday_at_seven() {
     let passes = world.passes("ada.lovelace@contoso.example");
     assert_eq!(passes.len(), 1);
     assert_eq!(passes[0].start, crate::world::at("2027-03-01T08:00:00Z"), "usable from nine in Berlin");
-    assert_eq!(letters[0].code().as_deref(), Some(passes[0].code.as_str()), "the letter holds the pass that is out there");
+    assert_eq!(
+        letters[0].code().as_deref(),
+        Some(passes[0].code.as_str()),
+        "the letter holds the pass that is out there"
+    );
 
     world.until("2027-03-02T00:00:00Z").await;
     let hire = world.hire("E1").await;
@@ -44,7 +48,16 @@ async fn four_zones_have_four_mornings() {
     let mut mornings: Vec<String> =
         world.letters().iter().map(|letter| letter.at.format("%d %H:%M").to_string()).collect();
     mornings.sort();
-    assert_eq!(mornings, ["28 18:00", "01 01:30", "01 06:00", "01 12:00"].map(str::to_owned).iter().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        mornings,
+        ["28 18:00", "01 01:30", "01 06:00", "01 12:00"]
+            .map(str::to_owned)
+            .iter()
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
     world.finish().await;
 }
 
@@ -147,7 +160,12 @@ async fn f98_throttled_posts_wait_as_long_as_they_are_told() {
         let mut world = World::new().await;
         world.drop_ada();
         world.until("2027-03-01T05:59:00Z").await;
-        world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::throttled(Some(said)) });
+        world.tenant.fault(Fault {
+            kind: Kind::PassCreate,
+            nth: 1,
+            when: When::Before,
+            effect: Effect::throttled(Some(said)),
+        });
         world.until("2027-03-01T06:10:00Z").await;
         assert_eq!(world.code_letters().len(), 1, "{said}\n{}", world.story().await);
         world.finish().await;

@@ -91,7 +91,11 @@ async fn f100_a_pass_that_is_not_what_was_asked_for_is_deleted_and_not_mailed() 
         let story = world.story().await;
         assert!(world.letters().is_empty(), "{what}\n{story}");
         assert!(world.live_passes(ADA).is_empty(), "{what}\n{story}");
-        assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("graph-unexpected".to_owned())), "{what}\n{story}");
+        assert_eq!(
+            world.state("E1").await,
+            ("attention".to_owned(), Some("graph-unexpected".to_owned())),
+            "{what}\n{story}"
+        );
         world.finish().await;
     }
 }
@@ -155,7 +159,12 @@ async fn f101_a_late_post_whose_delete_fails_at_first_still_costs_nobody_the_let
     world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::Hold });
     world.until("2027-03-01T06:20:00Z").await;
     assert_eq!(world.code_letters().len(), 1, "the second POST was mailed\n{}", world.story().await);
-    world.tenant.fault(Fault { kind: Kind::PassDelete, nth: 1, when: When::Before, effect: Effect::graph_error(500, "x", "y") });
+    world.tenant.fault(Fault {
+        kind: Kind::PassDelete,
+        nth: 1,
+        when: When::Before,
+        effect: Effect::graph_error(500, "x", "y"),
+    });
     world.tenant.release();
     while world.passes(ADA).len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -115,7 +115,12 @@ impl World {
         self.person("ada.lovelace@contoso.example", "Ada Lovelace", "E1", Some("mia.manager@contoso.example"));
         self.person("grace.hopper@contoso.example", "Grace Hopper", "E2", Some("omar.okafor@contoso.example"));
         self.person("alan.turing@contoso.example", "Alan Turing", "E3", Some("mia.manager@contoso.example"));
-        self.person("katherine.johnson@contoso.example", "Katherine Johnson", "E4", Some("omar.okafor@contoso.example"));
+        self.person(
+            "katherine.johnson@contoso.example",
+            "Katherine Johnson",
+            "E4",
+            Some("omar.okafor@contoso.example"),
+        );
     }
 
     /// Adds an account to the directory.
@@ -346,7 +351,6 @@ fn write_files(dir: &Path, ca: &Ca, settings: &str) {
         std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
-
 
 impl World {
     /// An operator acts.

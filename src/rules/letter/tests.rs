@@ -82,7 +82,8 @@ fn void_letters() {
     let letters = Letters::built_in();
     let whole = letters.void(&void_letter(VoidWhy::Cancelled)).unwrap();
     let moved = VoidWhy::Moved { start: "2027-03-08 09:00 Europe/Berlin".to_owned() };
-    let rest = [moved, VoidWhy::NewManager, VoidWhy::Other].map(|why| text_only(&letters.void(&void_letter(why)).unwrap()));
+    let rest =
+        [moved, VoidWhy::NewManager, VoidWhy::Other].map(|why| text_only(&letters.void(&void_letter(why)).unwrap()));
     insta::assert_snapshot!(format!("{}\n\n=== next ===\n{}", shown(&whole), rest.join("\n=== next ===\n")));
 }
 
@@ -121,7 +122,8 @@ fn a_preview_never_shows_the_code() {
     assert_eq!(too_early.err(), Some(LetterError::CodeTooEarly { template: "t" }));
     let by_chance = put_code("t", &format!("K7x9 {} {MARK}", "y".repeat(200)), "", "K7x9", false);
     assert_eq!(by_chance.err(), Some(LetterError::CodeTooEarly { template: "t" }));
-    let late_in_source_early_on_screen = put_code("t", &format!("{}{MARK}", "y".repeat(200)), &MARK.to_string(), "K7x9", false);
+    let late_in_source_early_on_screen =
+        put_code("t", &format!("{}{MARK}", "y".repeat(200)), &MARK.to_string(), "K7x9", false);
     assert_eq!(late_in_source_early_on_screen.err(), Some(LetterError::CodeTooEarly { template: "t" }));
     let never = put_code("t", "no mark", "", "K7x9", false);
     assert_eq!(never.err(), Some(LetterError::CodeNotOnce { template: "t", times: 0 }));

@@ -50,7 +50,8 @@ impl ReceivedLetter {
         text.split(&format!("--{boundary}")).find_map(|part| {
             let (head, body) = part.trim_start().split_once("\r\n\r\n")?;
             let head = headers(head);
-            let of = |name: &str| head.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            let of =
+                |name: &str| head.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
             if !of("Content-Type")?.starts_with(kind) || of("Content-Transfer-Encoding")? != "base64" {
                 return None;
             }

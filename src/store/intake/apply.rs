@@ -72,12 +72,24 @@ const MOVE: Sql = sql!(concat!(
          start_at = s.start_at, send_at = s.send_at, window_from = s.send_at, window_until = s.window_until,
          day_from = s.day_from, day_until = s.day_until, source_file = $3, source_line = t.line,
          feed_status = 'active', revision = hire.revision + 1, changed = $1,
-         look_at = CASE WHEN ", finished!(), " THEN hire.look_at
-                        WHEN s.zone = '' AND ", at_rest!(), " THEN NULL
-                        WHEN hire.state = 'pending' AND ", at_rest!(), " THEN s.look_at ELSE $1 END,
-         state = CASE WHEN ", at_rest!(), " THEN CASE WHEN s.zone = '' THEN 'attention' ELSE 'pending' END ELSE hire.state END,
-         reason = CASE WHEN ", at_rest!(), " THEN CASE WHEN s.zone = '' THEN 'zone-unknown' ELSE NULL END ELSE hire.reason END,
-         what_to_do = CASE WHEN ", at_rest!(), " THEN CASE WHEN s.zone = '' THEN $4 ELSE '' END ELSE hire.what_to_do END
+         look_at = CASE WHEN ",
+    finished!(),
+    " THEN hire.look_at
+                        WHEN s.zone = '' AND ",
+    at_rest!(),
+    " THEN NULL
+                        WHEN hire.state = 'pending' AND ",
+    at_rest!(),
+    " THEN s.look_at ELSE $1 END,
+         state = CASE WHEN ",
+    at_rest!(),
+    " THEN CASE WHEN s.zone = '' THEN 'attention' ELSE 'pending' END ELSE hire.state END,
+         reason = CASE WHEN ",
+    at_rest!(),
+    " THEN CASE WHEN s.zone = '' THEN 'zone-unknown' ELSE NULL END ELSE hire.reason END,
+         what_to_do = CASE WHEN ",
+    at_rest!(),
+    " THEN CASE WHEN s.zone = '' THEN $4 ELSE '' END ELSE hire.what_to_do END
      FROM staged t, starts s
      WHERE t.verdict IN ('moved', 'returned') AND s.id = t.start_id
        AND hire.id = t.hire_id AND hire.revision = t.revision AND hire.current = 1"
@@ -85,38 +97,58 @@ const MOVE: Sql = sql!(concat!(
 const AMEND: Sql = sql!(concat!(
     "UPDATE hire SET user_ref = t.user_ref, display_name = t.display_name, manager_ref = t.manager_ref,
          language = t.language, source_file = $2, source_line = t.line, revision = hire.revision + 1, changed = $1,
-         look_at = CASE WHEN ", finished!(), " OR hire.start_at IS NULL OR hire.state = 'cancelled' THEN hire.look_at ELSE $1 END
+         look_at = CASE WHEN ",
+    finished!(),
+    " OR hire.start_at IS NULL OR hire.state = 'cancelled' THEN hire.look_at ELSE $1 END
      FROM staged t
      WHERE t.verdict = 'amended' AND hire.id = t.hire_id AND hire.revision = t.revision AND hire.current = 1"
 ));
 const WITHDRAW: Sql = sql!(concat!(
     "UPDATE hire SET feed_status = 'withdrawn', source_file = $2, source_line = t.line,
          revision = hire.revision + 1, changed = $1,
-         look_at = CASE WHEN ", finished!(), " THEN hire.look_at WHEN ", at_rest!(), " THEN NULL ELSE $1 END,
-         reason = CASE WHEN ", at_rest!(), " THEN NULL ELSE hire.reason END,
-         what_to_do = CASE WHEN ", at_rest!(), " THEN '' ELSE hire.what_to_do END,
-         state = CASE WHEN ", at_rest!(), " THEN 'cancelled' ELSE hire.state END
+         look_at = CASE WHEN ",
+    finished!(),
+    " THEN hire.look_at WHEN ",
+    at_rest!(),
+    " THEN NULL ELSE $1 END,
+         reason = CASE WHEN ",
+    at_rest!(),
+    " THEN NULL ELSE hire.reason END,
+         what_to_do = CASE WHEN ",
+    at_rest!(),
+    " THEN '' ELSE hire.what_to_do END,
+         state = CASE WHEN ",
+    at_rest!(),
+    " THEN 'cancelled' ELSE hire.state END
      FROM staged t
      WHERE t.verdict = 'withdrawn' AND hire.id = t.hire_id AND hire.revision = t.revision AND hire.current = 1"
 ));
 const VANISH: Sql = sql!(concat!(
     "UPDATE hire SET feed_status = 'vanished', revision = hire.revision + 1, changed = $1, look_at = $1,
-         reason = CASE WHEN ", at_rest!(), " THEN 'vanished' ELSE hire.reason END,
-         what_to_do = CASE WHEN ", at_rest!(), " THEN $2 ELSE hire.what_to_do END,
-         state = CASE WHEN ", at_rest!(), " THEN 'attention' ELSE hire.state END
+         reason = CASE WHEN ",
+    at_rest!(),
+    " THEN 'vanished' ELSE hire.reason END,
+         what_to_do = CASE WHEN ",
+    at_rest!(),
+    " THEN $2 ELSE hire.what_to_do END,
+         state = CASE WHEN ",
+    at_rest!(),
+    " THEN 'attention' ELSE hire.state END
      FROM vanishing v WHERE hire.id = v.hire_id AND hire.revision = v.revision AND hire.current = 1"
 ));
 const SUPERSEDE: Sql = sql!(
     "UPDATE file SET state = 'superseded' WHERE feed = $1 AND state = 'held' AND id <> $2
      RETURNING id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected"
 );
-const TELL_FILE: Sql = sql!("INSERT INTO event (at, tenant, file_id, what, why, by_whom) VALUES ($1, $2, $3, $4, $5, $6)");
+const TELL_FILE: Sql =
+    sql!("INSERT INTO event (at, tenant, file_id, what, why, by_whom) VALUES ($1, $2, $3, $4, $5, $6)");
 const NEW_REJECTS: Sql = sql!(
     "SELECT CAST(count(*) AS BIGINT) FROM digests d WHERE NOT EXISTS (
          SELECT 1 FROM known_reject k WHERE k.feed = $1 AND k.digest = d.digest)"
 );
 const FORGET_REJECTS: Sql = sql!("DELETE FROM known_reject WHERE feed = $1");
-const KEEP_REJECTS: Sql = sql!("INSERT INTO known_reject (feed, digest) SELECT $1, digest FROM digests ORDER BY digest");
+const KEEP_REJECTS: Sql =
+    sql!("INSERT INTO known_reject (feed, digest) SELECT $1, digest FROM digests ORDER BY digest");
 const LAST_TAKEN: Sql = sql!(
     "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
      FROM file WHERE feed = $1 AND state = 'taken' ORDER BY id DESC LIMIT 1"
@@ -129,7 +161,8 @@ const SET_STATE: Sql = sql!("UPDATE file SET state = $2 WHERE id = $1 AND state 
 
 const MISSED_TODO: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
 const ZONE_TODO: &str = "no time zone: give the row a zone, or its site, city or country one in the feed's `zones`";
-const VANISHED_TODO: &str = "the newest whole list no longer names this person: name them again, withdraw them, or `firstpass hire cancel`";
+const VANISHED_TODO: &str =
+    "the newest whole list no longer names this person: name them again, withdraw them, or `firstpass hire cancel`";
 
 /// One file, for its row and its event.
 #[derive(Debug, Clone)]
@@ -207,12 +240,23 @@ impl Staging {
         let applied = on_link!(&mut self.link, |db, text| {
             let file_id: Option<i64> = match taken.held {
                 Some(held) => let_in(sqlx::query_scalar(text(LET_IN)), taken, held).fetch_optional(&mut *db).await?,
-                None => file_row(sqlx::query_scalar(text(INSERT_FILE)), &feed, taken, at, "taken").fetch_optional(&mut *db).await?,
+                None => {
+                    file_row(sqlx::query_scalar(text(INSERT_FILE)), &feed, taken, at, "taken")
+                        .fetch_optional(&mut *db)
+                        .await?
+                }
             };
             let Some(file_id) = file_id else { return Ok(None) };
             sqlx::query(text(REMEMBER)).bind(&feed).execute(&mut *db).await?;
-            let told = sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected();
-            let gone = sqlx::query(text(TELL_VANISHED)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected();
+            let told =
+                sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected();
+            let gone = sqlx::query(text(TELL_VANISHED))
+                .bind(at)
+                .bind(&tenant)
+                .bind(file_id)
+                .execute(&mut *db)
+                .await?
+                .rows_affected();
             let engaged = sqlx::query(text(STEP_BACK)).execute(&mut *db).await?.rows_affected();
             let added = sqlx::query(text(ADD))
                 .bind(at)
@@ -232,15 +276,28 @@ impl Staging {
             };
             let mut changed = 0;
             if told > 0 {
-                changed += sqlx::query(text(MOVE)).bind(at).bind(&send_time).bind(taken.file).bind(ZONE_TODO).execute(&mut *db).await?.rows_affected();
+                changed += sqlx::query(text(MOVE))
+                    .bind(at)
+                    .bind(&send_time)
+                    .bind(taken.file)
+                    .bind(ZONE_TODO)
+                    .execute(&mut *db)
+                    .await?
+                    .rows_affected();
                 changed += sqlx::query(text(AMEND)).bind(at).bind(taken.file).execute(&mut *db).await?.rows_affected();
-                changed += sqlx::query(text(WITHDRAW)).bind(at).bind(taken.file).execute(&mut *db).await?.rows_affected();
+                changed +=
+                    sqlx::query(text(WITHDRAW)).bind(at).bind(taken.file).execute(&mut *db).await?.rows_affected();
             }
-            let vanished = if gone > 0 { sqlx::query(text(VANISH)).bind(at).bind(VANISHED_TODO).execute(&mut *db).await?.rows_affected() } else { 0 };
+            let vanished = if gone > 0 {
+                sqlx::query(text(VANISH)).bind(at).bind(VANISHED_TODO).execute(&mut *db).await?.rows_affected()
+            } else {
+                0
+            };
             if engaged + changed != told || vanished != gone || added != taken.counts.added {
                 return Ok(None);
             }
-            let superseded: Vec<KnownFile> = sqlx::query_as(text(SUPERSEDE)).bind(&feed).bind(file_id).fetch_all(&mut *db).await?;
+            let superseded: Vec<KnownFile> =
+                sqlx::query_as(text(SUPERSEDE)).bind(&feed).bind(file_id).fetch_all(&mut *db).await?;
             let new_rejects: i64 = sqlx::query_scalar(text(NEW_REJECTS)).bind(&feed).fetch_one(&mut *db).await?;
             sqlx::query(text(FORGET_REJECTS)).bind(&feed).execute(&mut *db).await?;
             sqlx::query(text(KEEP_REJECTS)).bind(&feed).execute(&mut *db).await?;
@@ -348,8 +405,17 @@ impl Store {
             _ => "file-repeated",
         };
         let superseded = crate::store::engine::in_transaction!(self, |tx, text| {
-            let id: i64 = file_row(sqlx::query_scalar(text(INSERT_FILE)), feed, taken, at, state).fetch_one(&mut *tx).await?;
-            sqlx::query(text(TELL_FILE)).bind(at).bind(tenant).bind(id).bind(what).bind(taken.why).bind(taken.by).execute(&mut *tx).await?;
+            let id: i64 =
+                file_row(sqlx::query_scalar(text(INSERT_FILE)), feed, taken, at, state).fetch_one(&mut *tx).await?;
+            sqlx::query(text(TELL_FILE))
+                .bind(at)
+                .bind(tenant)
+                .bind(id)
+                .bind(what)
+                .bind(taken.why)
+                .bind(taken.by)
+                .execute(&mut *tx)
+                .await?;
             let superseded: Vec<KnownFile> = if state == "rejected" {
                 Vec::new()
             } else {
@@ -364,11 +430,32 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn refuse_file(&self, now: DateTime<Utc>, tenant: &str, id: i64, why: &str, by: &str) -> Result<bool, StoreError> {
+    pub async fn refuse_file(
+        &self,
+        now: DateTime<Utc>,
+        tenant: &str,
+        id: i64,
+        why: &str,
+        by: &str,
+    ) -> Result<bool, StoreError> {
         let at = ms(now);
-        let done = on_engine!(self, |db, text| sqlx::query(text(SET_STATE)).bind(id).bind("refused").execute(db).await?.rows_affected());
+        let done = on_engine!(self, |db, text| sqlx::query(text(SET_STATE))
+            .bind(id)
+            .bind("refused")
+            .execute(db)
+            .await?
+            .rows_affected());
         if done == 1 {
-            on_engine!(self, |db, text| sqlx::query(text(TELL_FILE)).bind(at).bind(tenant).bind(id).bind("file-refused").bind(why).bind(by).execute(db).await?.rows_affected());
+            on_engine!(self, |db, text| sqlx::query(text(TELL_FILE))
+                .bind(at)
+                .bind(tenant)
+                .bind(id)
+                .bind("file-refused")
+                .bind(why)
+                .bind(by)
+                .execute(db)
+                .await?
+                .rows_affected());
         }
         Ok(done == 1)
     }

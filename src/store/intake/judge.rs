@@ -17,7 +17,9 @@ use crate::store::engine::{Sql, sql};
 macro_rules! live {
     ($hire:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM pass p WHERE p.hire_id = ", $hire, ".id AND (p.state IN ('intended', 'issued', 'mailing', 'condemned')",
+            "EXISTS (SELECT 1 FROM pass p WHERE p.hire_id = ",
+            $hire,
+            ".id AND (p.state IN ('intended', 'issued', 'mailing', 'condemned')",
             " OR (p.state = 'mailed' AND (p.valid_until IS NULL OR p.valid_until > $1))))"
         )
     };
@@ -70,11 +72,14 @@ const DIFFERING: Sql = sql!(concat!(
             h.feed AS k_feed, h.feed_status AS k_status, h.state AS k_state, h.user_ref AS k_user,
             h.display_name AS k_name, h.manager_ref AS k_manager, h.language AS k_language,
             h.start_date AS k_date, h.start_time AS k_time, h.zone AS k_zone,
-            CASE WHEN ", live!("h"), " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS k_live
+            CASE WHEN ",
+    live!("h"),
+    " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS k_live
      FROM staged t JOIN starts s ON s.id = t.start_id JOIN hire h ON h.id = t.hire_id
      WHERE t.verdict = 'differs' AND t.line > $2 ORDER BY t.line LIMIT $3"
 ));
-const FIRST_FILE: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM (SELECT 1 FROM file WHERE feed = $1 AND state = 'taken' LIMIT 1) one");
+const FIRST_FILE: Sql =
+    sql!("SELECT CAST(count(*) AS BIGINT) FROM (SELECT 1 FROM file WHERE feed = $1 AND state = 'taken' LIMIT 1) one");
 const NOT_MISSED: Sql = sql!(
     "UPDATE staged SET verdict = 'past' WHERE verdict = 'missed' AND ($1 = 1 OR EXISTS (
          SELECT 1 FROM known_person k WHERE k.feed = $2 AND k.employee_id = staged.employee_id))"
@@ -97,9 +102,8 @@ const PENDING: Sql = sql!(
      WHERE feed = $1 AND tenant = $2 AND current = 1 AND state NOT IN ('delivered', 'cancelled')"
 );
 const N_VANISHING: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM vanishing");
-const REJECTS: Sql = sql!(
-    "SELECT line, verdict, why FROM staged WHERE verdict IN ('bad', 'unlike', 'foreign') ORDER BY line LIMIT $1"
-);
+const REJECTS: Sql =
+    sql!("SELECT line, verdict, why FROM staged WHERE verdict IN ('bad', 'unlike', 'foreign') ORDER BY line LIMIT $1");
 const CHANGES: Sql = sql!(
     "SELECT t.line, t.employee_id, t.verdict, t.why, s.start_date, s.start_time, s.zone
      FROM staged t JOIN starts s ON s.id = t.start_id
@@ -148,7 +152,8 @@ fn start(date: &str, time: &str, zone: &str) -> Result<Start, StoreError> {
 
 impl Differing {
     fn judge(self, feed: &str, now: DateTime<Utc>) -> Result<(i64, Change), StoreError> {
-        let corrupt = |_| StoreError::Corrupt(format!("the hire {} has a word that no version writes", self.employee_id));
+        let corrupt =
+            |_| StoreError::Corrupt(format!("the hire {} has a word that no version writes", self.employee_id));
         let row = Hire {
             employee_id: self.employee_id.clone(),
             user: UserRef::parse(&self.user_ref),
@@ -279,10 +284,11 @@ impl Staging {
     /// # Errors
     /// [`StoreError`].
     pub async fn rejects(&mut self, most: u64) -> Result<Vec<(u64, Option<String>)>, StoreError> {
-        let rows: Vec<(i64, String, Option<String>)> = on_link!(&mut self.link, |db, text| sqlx::query_as(text(REJECTS))
-            .bind(super::number(most))
-            .fetch_all(db)
-            .await?);
+        let rows: Vec<(i64, String, Option<String>)> =
+            on_link!(&mut self.link, |db, text| sqlx::query_as(text(REJECTS))
+                .bind(super::number(most))
+                .fetch_all(db)
+                .await?);
         Ok(rows
             .into_iter()
             .map(|(line, verdict, why)| {
@@ -341,6 +347,8 @@ fn verdicts(rows: usize) -> String {
         let n = row * 3;
         let _ = write!(text, "{comma}(CAST(${} AS BIGINT),CAST(${} AS TEXT),CAST(${} AS TEXT))", n + 1, n + 2, n + 3);
     }
-    text.push_str(") UPDATE staged SET verdict = judged.verdict, why = judged.why FROM judged WHERE judged.line = staged.line");
+    text.push_str(
+        ") UPDATE staged SET verdict = judged.verdict, why = judged.why FROM judged WHERE judged.line = staged.line",
+    );
     text
 }

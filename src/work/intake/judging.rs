@@ -42,7 +42,9 @@ impl Desk<'_> {
         for _ in 0..ROUNDS {
             let (mut staging, reading) = match self.stage(source).await? {
                 Ok(staged) => staged,
-                Err(why) if source.stood_still() => return self.unreadable(out, &digest(source).unwrap_or_default(), why).await,
+                Err(why) if source.stood_still() => {
+                    return self.unreadable(out, &digest(source).unwrap_or_default(), why).await;
+                }
                 Err(why) => return Err(IntakeError::File { file: out.name.to_owned(), why }),
             };
             let done = self.settle(&mut staging, &reading, source, out, again).await;
@@ -65,7 +67,10 @@ impl Desk<'_> {
         let complete = self.feed.complete && !reading.correction;
         let counts = staging.judge(self.now, complete, reading.rows).await?;
         if counts.rejected > REJECTS {
-            let why = format!("{} rows would be rejected; the file is not what the settings say. Nothing was taken", counts.rejected);
+            let why = format!(
+                "{} rows would be rejected; the file is not what the settings say. Nothing was taken",
+                counts.rejected
+            );
             return self.unreadable(out, &reading.sha256, why).await.map(Some);
         }
         let mut report = self.report(out, &reading.sha256, reading.rows, &counts);
@@ -84,7 +89,10 @@ impl Desk<'_> {
             (Err(error), _, _) => return Err(error),
         };
         if !source.stood_still() {
-            return Err(IntakeError::File { file: out.name.to_owned(), why: "it changed while it was read".to_owned() });
+            return Err(IntakeError::File {
+                file: out.name.to_owned(),
+                why: "it changed while it was read".to_owned(),
+            });
         }
         let Some(folder) = out.folder else {
             report.changes = staging.changes(CHANGES).await?;
@@ -128,7 +136,13 @@ impl Desk<'_> {
         let why = match out.why {
             "" => format!(
                 "{} rows: {} added, {} changed, {} withdrawn, {} unchanged, {} past, {} rejected",
-                reading.rows, counts.added, counts.changed, counts.withdrawn, counts.unchanged, counts.past, counts.rejected
+                reading.rows,
+                counts.added,
+                counts.changed,
+                counts.withdrawn,
+                counts.unchanged,
+                counts.past,
+                counts.rejected
             ),
             reason => reason.to_owned(),
         };
@@ -145,7 +159,9 @@ impl Desk<'_> {
         let mut staging = Staging::open(self.store, &self.feed.name, &self.feed.tenant).await?;
         let (send, mut receive) = tokio::sync::mpsc::channel::<Batch>(8);
         let (rules, now) = (Arc::clone(&self.rules), self.now);
-        let reading = tokio::task::spawn_blocking(move || csv::read(file, &rules, now, |batch| send.blocking_send(batch).is_ok()));
+        let reading = tokio::task::spawn_blocking(move || {
+            csv::read(file, &rules, now, |batch| send.blocking_send(batch).is_ok())
+        });
         let mut broken = None;
         while let Some(batch) = receive.recv().await {
             if let Err(error) = staging.put(&batch).await {
@@ -183,12 +199,16 @@ impl Desk<'_> {
         let failed = |why: String| IntakeError::File { file: report.file.clone(), why };
         let file = source.again().map_err(|error| failed(error.to_string()))?;
         let out: Box<dyn io::Write + Send> = match draft {
-            Some(draft) => Box::new(io::BufWriter::new(draft.file.try_clone().map_err(|error| failed(error.to_string()))?)),
+            Some(draft) => {
+                Box::new(io::BufWriter::new(draft.file.try_clone().map_err(|error| failed(error.to_string()))?))
+            }
             None => Box::new(io::sink()),
         };
         let (rules, sha256) = (Arc::clone(&self.rules), reading.sha256.clone());
         let read = tokio::task::spawn_blocking(move || csv::rejected(file, &rules, &sha256, &lines, out)).await;
-        let read = read.unwrap_or_else(|error| Err(Unreadable::Io(io::Error::other(error)))).map_err(|error| failed(error.to_string()))?;
+        let read = read
+            .unwrap_or_else(|error| Err(Unreadable::Io(io::Error::other(error))))
+            .map_err(|error| failed(error.to_string()))?;
         let (rejects, digests) = read.into_iter().map(|row| (row.reject, row.digest)).unzip();
         report.rejects = rejects;
         Ok(digests)

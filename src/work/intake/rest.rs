@@ -36,7 +36,12 @@ impl Desk<'_> {
     }
 
     /// `import` leaves the file where it is; what was judged waits as a copy.
-    pub(super) fn keep_copy(&self, folder: &Folder, source: &Source, report: &mut FileReport) -> Result<(), IntakeError> {
+    pub(super) fn keep_copy(
+        &self,
+        folder: &Folder,
+        source: &Source,
+        report: &mut FileReport,
+    ) -> Result<(), IntakeError> {
         let name = stamped(&report.file, self.now, &report.sha256);
         let failed = |source| FolderError::Failed { what: format!("copying {}", report.file), source };
         let mut draft = folder.draft(Place::Held, &name)?;
@@ -60,7 +65,13 @@ impl Desk<'_> {
         Ok(report)
     }
 
-    pub(super) fn finish(&self, folder: &Folder, out: &Out<'_>, draft: Option<Draft>, report: &mut FileReport) -> Result<(), IntakeError> {
+    pub(super) fn finish(
+        &self,
+        folder: &Folder,
+        out: &Out<'_>,
+        draft: Option<Draft>,
+        report: &mut FileReport,
+    ) -> Result<(), IntakeError> {
         if let Some(draft) = draft {
             let plain = format!("{}.rejected.csv", stem(out.name));
             let other = format!("{}.rejected.csv", stem(&stamped(out.name, self.now, &report.sha256)));
@@ -70,7 +81,13 @@ impl Desk<'_> {
     }
 
     /// Moves the file to where it stays, under its name with time and short hash, its report beside it.
-    pub(super) fn rest(&self, folder: &Folder, out: &Out<'_>, to: Place, report: &mut FileReport) -> Result<(), IntakeError> {
+    pub(super) fn rest(
+        &self,
+        folder: &Folder,
+        out: &Out<'_>,
+        to: Place,
+        report: &mut FileReport,
+    ) -> Result<(), IntakeError> {
         let wanted = stamped(out.name, self.now, &report.sha256);
         let name = match out.from {
             Some((from, name)) => {
@@ -83,13 +100,26 @@ impl Desk<'_> {
         self.write_report(folder, to, &name, report)
     }
 
-    pub(super) fn write_report(&self, folder: &Folder, place: Place, name: &str, report: &FileReport) -> Result<(), IntakeError> {
+    pub(super) fn write_report(
+        &self,
+        folder: &Folder,
+        place: Place,
+        name: &str,
+        report: &FileReport,
+    ) -> Result<(), IntakeError> {
         let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
         text.push('\n');
         folder.write(place, &format!("{}.report.json", stem(name)), &text)?;
         tracing::info!(
-            feed = self.feed.name, file = report.file, state = report.state, rows = report.rows, added = report.added,
-            changed = report.changed, withdrawn = report.withdrawn, rejected = report.rejected, why = report.why,
+            feed = self.feed.name,
+            file = report.file,
+            state = report.state,
+            rows = report.rows,
+            added = report.added,
+            changed = report.changed,
+            withdrawn = report.withdrawn,
+            rejected = report.rejected,
+            why = report.why,
             "a file of the feed was read"
         );
         Ok(())
@@ -105,7 +135,13 @@ impl Desk<'_> {
         }
     }
 
-    pub(super) fn to_rejected(&self, folder: &Folder, file: &KnownFile, state: &str, why: &str) -> Result<String, IntakeError> {
+    pub(super) fn to_rejected(
+        &self,
+        folder: &Folder,
+        file: &KnownFile,
+        state: &str,
+        why: &str,
+    ) -> Result<String, IntakeError> {
         let name = resting(file);
         let name = folder.put(Place::Held, &name, Place::Rejected, &name)?;
         let mut report = self.known_report(file);
@@ -116,7 +152,14 @@ impl Desk<'_> {
         Ok(report.now_at)
     }
 
-    pub(super) fn taken<'t>(&self, out: &Out<'t>, sha256: &'t str, rows: u64, counts: Counts, why: &'t str) -> Taken<'t> {
+    pub(super) fn taken<'t>(
+        &self,
+        out: &Out<'t>,
+        sha256: &'t str,
+        rows: u64,
+        counts: Counts,
+        why: &'t str,
+    ) -> Taken<'t> {
         Taken {
             file: out.name,
             sha256,

@@ -202,6 +202,7 @@ async fn a_method_that_does_not_say_what_it_is_counts() {
     let scene = scene();
     let body = r##"{"value":[{"id":"1"},{"@odata.type":null,"id":"2"},{"@odata.type":"#microsoft.graph.emailAuthenticationMethod","id":"3"}]}"##;
     scene.fault(Kind::Methods, When::Before, Effect::Status(200, Vec::new(), body.to_owned()));
-    let methods: Vec<String> = scene.ours.methods(scene.hire).await.unwrap().into_iter().map(|method| method.0).collect();
+    let methods: Vec<String> =
+        scene.ours.methods(scene.hire).await.unwrap().into_iter().map(|method| method.0).collect();
     assert_eq!(methods, ["unknownAuthenticationMethod", "unknownAuthenticationMethod", "emailAuthenticationMethod"]);
 }

@@ -11,7 +11,9 @@ async fn one(bytes: impl AsRef<[u8]>) -> firstpass::feed::FileReport {
 #[tokio::test]
 async fn f29_line_ends_boms_and_quotes() {
     for (bom, end) in [("", "\n"), ("\u{feff}", "\r\n"), ("", "\r\n"), ("\u{feff}", "\n"), ("", "\r")] {
-        let text = format!("{bom}{HEAD},note{end}1,2027-03-01,Europe/Berlin,\"Lovelace, Ada\",\"two{end}lines\"{end}{end}2,soon,Europe/Berlin,Ben,{end}");
+        let text = format!(
+            "{bom}{HEAD},note{end}1,2027-03-01,Europe/Berlin,\"Lovelace, Ada\",\"two{end}lines\"{end}{end}2,soon,Europe/Berlin,Ben,{end}"
+        );
         let mut desk = FeedDesk::new().await;
         let report = desk.drop_file("x.csv", text).await;
         assert_eq!(counts(&report), [2, 1, 0, 0, 0, 0, 1], "{end:?} {report}");
@@ -44,8 +46,16 @@ async fn what_is_no_csv_in_utf8_is_rejected_whole_with_a_sentence() {
         ("no date (F28)", b"employee_id,city\n1,Berlin\n".to_vec(), "no column for start_date"),
         ("two headers (F28)", b"WorkerID,Employee ID,start_date\n".to_vec(), "both stand for employee_id"),
         ("cut off", format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"Be").into_bytes(), "line 3 never closes"),
-        ("a quote lost (F38)", format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"{}", good.repeat(50_000)).into_bytes(), "line 3 has more than 64 KiB in one field"),
-        ("a field of 1 MB (F38)", format!("{HEAD}\n1,2027-03-01,Europe/Berlin,{}\n", "x".repeat(1 << 20)).into_bytes(), "64 KiB in one field"),
+        (
+            "a quote lost (F38)",
+            format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"{}", good.repeat(50_000)).into_bytes(),
+            "line 3 has more than 64 KiB in one field",
+        ),
+        (
+            "a field of 1 MB (F38)",
+            format!("{HEAD}\n1,2027-03-01,Europe/Berlin,{}\n", "x".repeat(1 << 20)).into_bytes(),
+            "64 KiB in one field",
+        ),
         ("columns (F38)", format!("{HEAD}{}\n", ",x".repeat(600)).into_bytes(), "more than 512 columns"),
     ];
     for (what, bytes, sentence) in cases {
@@ -61,7 +71,11 @@ async fn what_is_no_csv_in_utf8_is_rejected_whole_with_a_sentence() {
 
 #[tokio::test]
 async fn quotes_inside_plain_fields_and_a_million_quotes() {
-    let report = one(format!("{HEAD},note\n1,2027-03-01,Europe/Berlin,Ada,5\" disk\n2,2027-03-01,Europe/Berlin,Ben,\"{}\"\n", "\"\"".repeat(30_000))).await;
+    let report = one(format!(
+        "{HEAD},note\n1,2027-03-01,Europe/Berlin,Ada,5\" disk\n2,2027-03-01,Europe/Berlin,Ben,\"{}\"\n",
+        "\"\"".repeat(30_000)
+    ))
+    .await;
     assert_eq!(counts(&report), [2, 2, 0, 0, 0, 0, 0]);
 }
 

@@ -31,14 +31,34 @@ async fn story(mut desk: FeedDesk) -> Vec<String> {
         told.extend(report.rejects.iter().map(ToString::to_string));
     };
     desk.feed.complete = true;
-    let first = ["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,GB,7,Active", "3,Cy,2027-03-01,US,7,Active", "4,Di,2027-03-01,IN,7,Active",
-        "5,Old,2013-01-01,DE,7,Active", "6,Eve,03/04/2027,DE,7,Active", "7,Twin,2027-03-01,DE,7,Active", "7,Twin,2027-03-02,DE,7,Active",
-        "8,Same,2027-03-01,JP,7,Active", "8,Same,2027-03-01,JP,7,Active", "Z,Fay,2027-03-01,DE,7,Active", "a,Gus,2027-03-01,DE,7,Active"];
+    let first = [
+        "1,Ada,2027-03-01,DE,7,Active",
+        "2,Ben,2027-03-01,GB,7,Active",
+        "3,Cy,2027-03-01,US,7,Active",
+        "4,Di,2027-03-01,IN,7,Active",
+        "5,Old,2013-01-01,DE,7,Active",
+        "6,Eve,03/04/2027,DE,7,Active",
+        "7,Twin,2027-03-01,DE,7,Active",
+        "7,Twin,2027-03-02,DE,7,Active",
+        "8,Same,2027-03-01,JP,7,Active",
+        "8,Same,2027-03-01,JP,7,Active",
+        "Z,Fay,2027-03-01,DE,7,Active",
+        "a,Gus,2027-03-01,DE,7,Active",
+    ];
     say(desk.drop_file("a.csv", roster(HEAD, &first)).await);
     say(desk.drop_file("a.csv", roster(HEAD, &first)).await);
     desk.write_sql("UPDATE hire SET state = 'delivered', look_at = NULL WHERE employee_id IN ('4', '8')").await;
-    let second = ["1,Ada,2027-03-08,DE,7,Active", "2,Ben,2027-03-01,GB,9,Active", "3,Cy,2027-03-01,GB,7,Active", "4,Di,2027-09-01,IN,7,Active",
-        "5,Old,2013-01-01,DE,7,Active", "6,Eve,03/04/2027,DE,7,Active", "8,Same,2027-03-01,JP,7,Inactive", "9,Late,2027-01-30,DE,7,Active", "Z,Fay,2027-03-01,DE,7,No-show"];
+    let second = [
+        "1,Ada,2027-03-08,DE,7,Active",
+        "2,Ben,2027-03-01,GB,9,Active",
+        "3,Cy,2027-03-01,GB,7,Active",
+        "4,Di,2027-09-01,IN,7,Active",
+        "5,Old,2013-01-01,DE,7,Active",
+        "6,Eve,03/04/2027,DE,7,Active",
+        "8,Same,2027-03-01,JP,7,Inactive",
+        "9,Late,2027-01-30,DE,7,Active",
+        "Z,Fay,2027-03-01,DE,7,No-show",
+    ];
     say(desk.drop_file("b.csv", roster(HEAD, &second)).await);
     let third = ["1,Ada,2027-03-08,DE,7,Active", "Z,Fay,2027-03-01,DE,7,Active", "a,Gus,2027-03-01,DE,7,Active"];
     say(desk.drop_file("c.csv", roster(HEAD, &third)).await);

@@ -49,11 +49,16 @@ async fn f12_a_crash_between_the_commit_and_the_move_has_no_double_effect() {
     for name in desk.names("done") {
         std::fs::remove_file(desk.folder().join("done").join(name)).unwrap();
     }
-    std::fs::rename(desk.folder().join("rejected/hires.rejected.csv"), desk.folder().join("rejected/.hires.csv.tmp")).unwrap();
-    let (hires, files, events) = (desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await);
+    std::fs::rename(desk.folder().join("rejected/hires.rejected.csv"), desk.folder().join("rejected/.hires.csv.tmp"))
+        .unwrap();
+    let (hires, files, events) =
+        (desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await);
     let reports = desk.poll().await;
     assert_eq!((reports.len(), counts(&reports[0])), (1, [2, 0, 0, 0, 1, 0, 1]));
-    assert_eq!((desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await), (hires, files, events));
+    assert_eq!(
+        (desk.hires().await, desk.ask("SELECT file FROM file").await, desk.ask("SELECT what FROM event").await),
+        (hires, files, events)
+    );
     assert!(desk.names("work").is_empty());
     assert_eq!(desk.names("rejected"), ["hires.rejected.csv"], "the rejected rows stand in a file (promise 5)");
     assert_eq!(desk.names("done").len(), 2);

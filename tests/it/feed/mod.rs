@@ -46,7 +46,11 @@ pub(crate) fn rules() -> TenantRules {
         },
         zone: None,
         pass: PassRules { lifetime: hours(8), shortest: Duration::from_mins(30), one_time: true },
-        guard: GuardRules { registered_methods: Leave::Refuse, ignore_methods: Vec::new(), foreign_pass: ForeignPass::Refuse },
+        guard: GuardRules {
+            registered_methods: Leave::Refuse,
+            ignore_methods: Vec::new(),
+            foreign_pass: ForeignPass::Refuse,
+        },
         channel: ChannelRules { domains: Vec::new(), manager_mismatch: Mismatch::Refuse },
     }
 }
@@ -76,7 +80,14 @@ impl FeedDesk {
         std::fs::create_dir(&folder).unwrap();
         let url = format!("sqlite:{}", dir.path().join("state.db").display());
         let store = Store::open(&url, &Open::default()).await.unwrap();
-        Self { feed: feed("hr", folder), dir, rules: rules(), store, eyes: Eyes::default(), now: at("2027-02-01T00:00:00Z") }
+        Self {
+            feed: feed("hr", folder),
+            dir,
+            rules: rules(),
+            store,
+            eyes: Eyes::default(),
+            now: at("2027-02-01T00:00:00Z"),
+        }
     }
 
     /// On a state that is there already.

@@ -24,7 +24,11 @@ async fn a_file_goes_in_and_again_changes_nothing() {
     assert_eq!((report.state.as_str(), counts(&report)), ("taken", [2, 0, 0, 0, 2, 0, 0]));
     assert_eq!(desk.hires().await, before);
     assert_eq!(desk.ask("SELECT what FROM event").await.len(), events + 1, "an audited replay");
-    assert_eq!(desk.ask("SELECT what FROM event ORDER BY seq DESC LIMIT 1").await, ["file-repeated"], "and not read again");
+    assert_eq!(
+        desk.ask("SELECT what FROM event ORDER BY seq DESC LIMIT 1").await,
+        ["file-repeated"],
+        "and not read again"
+    );
     assert!(desk.names("work").is_empty() && desk.names("").is_empty());
     assert_eq!(desk.names("done").len(), 4, "{:?}", desk.names("done"));
 
@@ -41,14 +45,17 @@ async fn moves_withdrawals_and_returns() {
     desk.drop_file("a.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,US,7,Active"])).await;
     assert_eq!(desk.hires().await[1], "2 1 2027-03-01 attention zone-unknown active r1");
 
-    let report = desk.drop_file("b.csv", roster(HEAD, &["1,Ada,2027-03-08,DE,7,Active", "2,Ben,2027-03-01,GB,7,Active"])).await;
+    let report =
+        desk.drop_file("b.csv", roster(HEAD, &["1,Ada,2027-03-08,DE,7,Active", "2,Ben,2027-03-01,GB,7,Active"])).await;
     assert_eq!(counts(&report), [2, 0, 2, 0, 0, 0, 0]);
     assert_eq!(desk.hires().await, ["1 1 2027-03-08 pending - active r2", "2 1 2027-03-01 pending - active r2"]);
     assert_eq!(
         desk.ask("SELECT why FROM event WHERE what = 'moved' ORDER BY hire_id").await[0],
         "start moved from 2027-03-01 09:00 Europe/Berlin to 2027-03-08 09:00 Europe/Berlin"
     );
-    let report = desk.drop_file("c.csv", roster(HEAD, &["1,Ada,2027-03-08,DE,7,No-show", "9,Nobody,2027-03-08,DE,7,Inactive"])).await;
+    let report = desk
+        .drop_file("c.csv", roster(HEAD, &["1,Ada,2027-03-08,DE,7,No-show", "9,Nobody,2027-03-08,DE,7,Inactive"]))
+        .await;
     assert_eq!(counts(&report), [2, 0, 0, 1, 1, 0, 0], "a withdrawn row of somebody unknown changes nothing");
     assert_eq!(desk.hires().await[0], "1 1 2027-03-08 cancelled - withdrawn r3");
     let report = desk.drop_file("d.csv", roster(HEAD, &["1,Ada,2027-03-09,DE,7,Active"])).await;
@@ -86,7 +93,13 @@ async fn a_new_engagement_keeps_the_old_one() {
 #[tokio::test]
 async fn full_rosters_with_past_rows() {
     let mut desk = FeedDesk::new().await;
-    let old = ["10,Old One,2013-01-01,DE,7,Active", "11,Old Two,2026-12-01,DE,7,maybe", "12,Old Three,2020-01-01,DE,7,Active", "12,Old 3,2020-01-01,DE,7,Active", "13,Just,2027-01-29,DE,7,Active"];
+    let old = [
+        "10,Old One,2013-01-01,DE,7,Active",
+        "11,Old Two,2026-12-01,DE,7,maybe",
+        "12,Old Three,2020-01-01,DE,7,Active",
+        "12,Old 3,2020-01-01,DE,7,Active",
+        "13,Just,2027-01-29,DE,7,Active",
+    ];
     let report = desk.drop_file("a.csv", roster(HEAD, &old)).await;
     assert_eq!(counts(&report), [5, 0, 0, 0, 0, 5, 0], "also bad ones and twins; the first file misses nobody");
     assert!(desk.hires().await.is_empty());
@@ -126,25 +139,60 @@ async fn f30_twins_and_bad_rows_are_rejected_and_can_be_dropped_again() {
 
     // Corrected, the file can be dropped as it is.
     desk.feed.complete = true;
-    let corrected = desk.text("rejected/hires.rejected.csv").replace("03/04/2027", "2027-04-03").replace("2027-02-30", "2027-03-30").replace("2027-03-02", "2027-03-01").replace("Ben \"\"B\"\" B", "Ben").replace("\"\",\"Nobody\"", "\"6\",\"Nobody\"");
+    let corrected = desk
+        .text("rejected/hires.rejected.csv")
+        .replace("03/04/2027", "2027-04-03")
+        .replace("2027-02-30", "2027-03-30")
+        .replace("2027-03-02", "2027-03-01")
+        .replace("Ben \"\"B\"\" B", "Ben")
+        .replace("\"\",\"Nobody\"", "\"6\",\"Nobody\"");
     let report = desk.drop_file("hires.rejected.csv", corrected).await;
     assert_eq!(counts(&report), [5, 4, 0, 0, 0, 0, 0], "{:?}", report.rejects);
-    assert_eq!(desk.ask("SELECT display_name FROM hire WHERE employee_id = '4'").await, ["=HYPERLINK(\"x\")"], "F46: the data is as it was");
-    assert_eq!(desk.ask("SELECT CAST(count(*) AS TEXT) FROM hire WHERE feed_status = 'vanished'").await, ["0"], "a file of corrections is no whole list");
+    assert_eq!(
+        desk.ask("SELECT display_name FROM hire WHERE employee_id = '4'").await,
+        ["=HYPERLINK(\"x\")"],
+        "F46: the data is as it was"
+    );
+    assert_eq!(
+        desk.ask("SELECT CAST(count(*) AS TEXT) FROM hire WHERE feed_status = 'vanished'").await,
+        ["0"],
+        "a file of corrections is no whole list"
+    );
 }
 
 #[tokio::test]
 async fn vanished_with_complete() {
     let mut desk = FeedDesk::new().await;
     desk.feed.complete = true;
-    desk.drop_file("a.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,DE,7,Active", "3,Cy,2027-03-01,DE,7,Active", "4,Di,2027-02-01,DE,7,Active"])).await;
-    let report = desk.drop_file("b.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "3,Cy,31/03/2027,DE,7,Active"])).await;
+    desk.drop_file(
+        "a.csv",
+        roster(
+            HEAD,
+            &[
+                "1,Ada,2027-03-01,DE,7,Active",
+                "2,Ben,2027-03-01,DE,7,Active",
+                "3,Cy,2027-03-01,DE,7,Active",
+                "4,Di,2027-02-01,DE,7,Active",
+            ],
+        ),
+    )
+    .await;
+    let report =
+        desk.drop_file("b.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "3,Cy,31/03/2027,DE,7,Active"])).await;
     assert_eq!(counts(&report), [2, 0, 1, 0, 1, 0, 1]);
     let hires = desk.hires().await;
     assert_eq!(hires[1], "2 1 2027-03-01 attention vanished vanished r2");
     assert_eq!(hires[2], "3 1 2027-03-01 pending - active r1", "a rejected row whose id can be read has not vanished");
     assert_eq!(hires[3], "4 1 2027-02-01 pending - active r1", "a start of today is no question");
-    let report = desk.drop_file("c.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,DE,7,Active", "3,Cy,2027-03-01,DE,7,Active"])).await;
+    let report = desk
+        .drop_file(
+            "c.csv",
+            roster(
+                HEAD,
+                &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,DE,7,Active", "3,Cy,2027-03-01,DE,7,Active"],
+            ),
+        )
+        .await;
     assert_eq!(counts(&report), [3, 0, 1, 0, 2, 0, 0]);
     assert_eq!(desk.hires().await[1], "2 1 2027-03-01 pending - active r3", "well again when the row returns");
     // F28: header only is not "delete all".
@@ -172,25 +220,33 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
     let dry = intake::accept("big.csv", &feed, &rules, &store, desk.now, "told by phone", "ada", true).await.unwrap();
     assert_eq!((dry.added, dry.changes.len()), (100, 100));
     assert!(desk.hires().await.is_empty(), "a dry run writes nothing");
-    let taken = intake::accept(&sha[..8], &feed, &rules, &store, desk.now, "told by phone", "ada", false).await.unwrap();
+    let taken =
+        intake::accept(&sha[..8], &feed, &rules, &store, desk.now, "told by phone", "ada", false).await.unwrap();
     assert_eq!((taken.state.as_str(), taken.added), ("taken", 100));
     assert_eq!(desk.hires().await.len(), 100);
     assert_eq!(desk.ask("SELECT state FROM file").await, ["taken"]);
-    assert_eq!(desk.ask("SELECT why || ' by ' || by_whom FROM event WHERE what = 'file-taken'").await, ["told by phone by ada"]);
+    assert_eq!(
+        desk.ask("SELECT why || ' by ' || by_whom FROM event WHERE what = 'file-taken'").await,
+        ["told by phone by ada"]
+    );
     assert!(intake::accept(&sha, &feed, &rules, &store, desk.now, "x", "ada", false).await.is_err());
 
     // 21 of 100 pending moved: a share above 0.2.
     let report = desk.drop_file("moved.csv", many(0, 21, "2027-04-01")).await;
     assert_eq!(report.state, "held");
     assert!(report.why.contains("21 of 100 pending hires"), "{}", report.why);
-    let refused = intake::refuse("moved.csv", &feed, &rules, &store, desk.now, "a mistake", "ada", false).await.unwrap();
+    let refused =
+        intake::refuse("moved.csv", &feed, &rules, &store, desk.now, "a mistake", "ada", false).await.unwrap();
     assert_eq!(refused.state, "refused");
     assert!(refused.now_at.starts_with("rejected/moved."));
     let report = desk.drop_file("moved2.csv", many(0, 21, "2027-04-02")).await;
     assert_eq!(report.state, "held");
     let report = desk.drop_file("few.csv", many(0, 19, "2027-04-01")).await;
     assert_eq!((report.state.as_str(), report.changed), ("taken", 19), "fewer than 20 say nothing");
-    assert_eq!(desk.ask("SELECT file || ' ' || state FROM file ORDER BY id").await, ["big.csv taken", "moved.csv refused", "moved2.csv superseded", "few.csv taken"]);
+    assert_eq!(
+        desk.ask("SELECT file || ' ' || state FROM file ORDER BY id").await,
+        ["big.csv taken", "moved.csv refused", "moved2.csv superseded", "few.csv taken"]
+    );
     assert!(desk.names("held").iter().all(|name| name.ends_with(".report.json")), "{:?}", desk.names("held"));
 }
 
@@ -200,7 +256,8 @@ async fn held_bytes_are_what_was_judged() {
     desk.feed.max_new = 1;
     let report = desk.drop_file("big.csv", many(0, 5, "2027-03-01")).await;
     std::fs::write(desk.folder().join(&report.now_at), many(0, 6, "2027-03-01")).unwrap();
-    let error = intake::accept("big.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false).await.unwrap_err();
+    let error =
+        intake::accept("big.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false).await.unwrap_err();
     assert!(error.to_string().contains("not what was judged"), "{error}");
     assert!(desk.hires().await.is_empty());
 }
@@ -228,7 +285,10 @@ async fn import_leaves_the_file_and_a_dry_run_writes_nothing() {
     let dry = intake::import(&file, &desk.feed, &desk.rules, &desk.store, desk.now, true).await.unwrap();
     assert_eq!(counts(&dry), [2, 1, 0, 0, 0, 0, 1]);
     assert_eq!(dry.changes[0].change, "new, starts 2027-03-01 09:00 Europe/Berlin");
-    assert_eq!(dry.rejects[0].to_string(), "line 3, column HireDate: \"soon\" is no date; write the day as 2027-03-31 (year, month, day)");
+    assert_eq!(
+        dry.rejects[0].to_string(),
+        "line 3, column HireDate: \"soon\" is no date; write the day as 2027-03-31 (year, month, day)"
+    );
     assert!(desk.hires().await.is_empty() && std::fs::read_dir(desk.folder()).unwrap().next().is_none());
     let report = intake::import(&file, &desk.feed, &desk.rules, &desk.store, desk.now, false).await.unwrap();
     assert!(report.needs_a_person() && file.exists());
@@ -238,7 +298,9 @@ async fn import_leaves_the_file_and_a_dry_run_writes_nothing() {
     std::fs::write(&file, roster(HEAD, &["3,Cy,2027-03-01,DE,7,Active"])).unwrap();
     let report = intake::import(&file, &desk.feed, &desk.rules, &desk.store, desk.now, false).await.unwrap();
     assert_eq!(report.state, "held");
-    let taken = intake::accept("elsewhere.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false).await.unwrap();
+    let taken = intake::accept("elsewhere.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false)
+        .await
+        .unwrap();
     assert_eq!((taken.state.as_str(), desk.hires().await.len()), ("taken", 2));
 }
 
@@ -253,10 +315,15 @@ async fn microsofts_samples_are_read_unchanged() {
     let mut desk = FeedDesk::new().await;
     for name in ["csv-with-1000-records.csv", "internData.csv", "employeeData.csv", "contractorData.csv"] {
         let report = desk.drop_file(name, std::fs::read(folder.join(name)).unwrap()).await;
-        assert_eq!((report.state.as_str(), report.added, report.rejected, report.past), ("taken", 0, 0, report.rows), "{report}");
+        assert_eq!(
+            (report.state.as_str(), report.added, report.rejected, report.past),
+            ("taken", 0, 0, report.rows),
+            "{report}"
+        );
     }
     // The same people, hired anew.
-    let text = std::fs::read_to_string(folder.join("csv-with-2-records.csv")).unwrap().replace("2010-07-10", "2027-03-01");
+    let text =
+        std::fs::read_to_string(folder.join("csv-with-2-records.csv")).unwrap().replace("2010-07-10", "2027-03-01");
     let report = desk.drop_file("two.csv", text).await;
     assert_eq!(counts(&report), [2, 1, 0, 0, 0, 1, 0]);
 }

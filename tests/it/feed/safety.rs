@@ -18,11 +18,19 @@ async fn f32_f33_f34_links_and_pipes_are_never_followed_and_never_block() {
     std::fs::write(&secret, roster(HEAD, &[ROW])).unwrap();
     symlink(&secret, desk.folder().join("link.csv")).unwrap();
     std::fs::hard_link(&secret, desk.folder().join("hard.csv")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, desk.folder().join("pipe.csv"), rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        desk.folder().join("pipe.csv"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
     std::fs::create_dir(desk.folder().join("folder.csv")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(desk.folder().join("socket.csv")).unwrap();
     let reports = tokio::time::timeout(std::time::Duration::from_secs(20), desk.poll()).await.unwrap();
-    let mut said: Vec<String> = reports.iter().map(|report| format!("{} {}: {}", report.file, report.state, report.why)).collect();
+    let mut said: Vec<String> =
+        reports.iter().map(|report| format!("{} {}: {}", report.file, report.state, report.why)).collect();
     said.sort();
     insta::assert_snapshot!("what_is_no_file", said.join("\n"));
     assert!(desk.hires().await.is_empty());
@@ -60,9 +68,20 @@ async fn f35_a_file_swapped_for_a_link_is_never_followed() {
 async fn f36_odd_names_are_taken_under_a_digest() {
     let mut desk = FeedDesk::new().await;
     let long = "n".repeat(251) + ".csv";
-    let names: Vec<&[u8]> = vec![b"new\nline.csv", b"esc\x1b[31m.csv", b"latin\xeb.csv", b"-rf.csv", long.as_bytes(), "\u{202e}vsc.csv".as_bytes()];
+    let names: Vec<&[u8]> = vec![
+        b"new\nline.csv",
+        b"esc\x1b[31m.csv",
+        b"latin\xeb.csv",
+        b"-rf.csv",
+        long.as_bytes(),
+        "\u{202e}vsc.csv".as_bytes(),
+    ];
     for (n, name) in names.iter().enumerate() {
-        std::fs::write(desk.folder().join(OsStr::from_bytes(name)), roster(HEAD, &[&format!("{n},2027-03-01,Europe/Berlin")])).unwrap();
+        std::fs::write(
+            desk.folder().join(OsStr::from_bytes(name)),
+            roster(HEAD, &[&format!("{n},2027-03-01,Europe/Berlin")]),
+        )
+        .unwrap();
     }
     let reports = desk.poll().await;
     assert_eq!(reports.len(), names.len());
