@@ -61,8 +61,6 @@ CREATE UNIQUE INDEX hire_current ON hire (tenant, employee_id) WHERE current = 1
 CREATE INDEX hire_due ON hire (look_at) WHERE look_at IS NOT NULL;
 CREATE INDEX hire_leased ON hire (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX hire_key ON hire (employee_id);
-CREATE INDEX hire_feed ON hire (feed, employee_id) WHERE current = 1;
-CREATE INDEX hire_start ON hire (start_at) WHERE start_at IS NOT NULL;
 CREATE INDEX hire_day ON hire (day_from) WHERE day_from IS NOT NULL;
 CREATE INDEX hire_attention ON hire (id) WHERE state = 'attention';
 

@@ -4,7 +4,8 @@ PRAGMA application_id = 1718641011; -- "fpas"
 PRAGMA user_version = 1;
 
 -- What is wanted. Feeds and operators write what is wanted and revision + 1; only the holder of the
--- claim writes the rest.
+-- claim writes the rest. SQLite makes the list of an IN anew for every row it checks: the usual value
+-- stands before it, or a large file takes twice as long.
 CREATE TABLE hire (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
   tenant          TEXT    NOT NULL,
@@ -22,12 +23,12 @@ CREATE TABLE hire (
   start_time      TEXT    NOT NULL,
   zone            TEXT    NOT NULL DEFAULT '',
   send_time       TEXT    NOT NULL,
-  feed_status     TEXT    NOT NULL DEFAULT 'active' CHECK (feed_status IN ('active', 'withdrawn', 'vanished')),
-  operator_status TEXT    NOT NULL DEFAULT 'none' CHECK (operator_status IN ('none', 'held', 'cancelled')),
+  feed_status     TEXT    NOT NULL DEFAULT 'active' CHECK (feed_status = 'active' OR feed_status IN ('active', 'withdrawn', 'vanished')),
+  operator_status TEXT    NOT NULL DEFAULT 'none' CHECK (operator_status = 'none' OR operator_status IN ('none', 'held', 'cancelled')),
   revision        INTEGER NOT NULL DEFAULT 1,
-  state           TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN
+  state           TEXT    NOT NULL DEFAULT 'pending' CHECK (state = 'pending' OR state IN
                     ('pending', 'issuing', 'sending', 'delivered', 'attention', 'held', 'cancelled')),
-  reason          TEXT    CHECK (reason IN
+  reason          TEXT    CHECK (reason IS NULL OR reason IN
                     ('user-missing', 'user-disabled', 'user-external', 'user-ambiguous', 'user-privileged',
                      'user-out-of-scope', 'user-registered', 'unanswered', 'foreign-pass', 'policy-off',
                      'policy-scope', 'policy-lifetime', 'manager-missing', 'manager-mismatch',
@@ -63,8 +64,6 @@ CREATE UNIQUE INDEX hire_current ON hire (tenant, employee_id) WHERE current = 1
 CREATE INDEX hire_due ON hire (look_at) WHERE look_at IS NOT NULL;
 CREATE INDEX hire_leased ON hire (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX hire_key ON hire (employee_id);
-CREATE INDEX hire_feed ON hire (feed, employee_id) WHERE current = 1;
-CREATE INDEX hire_start ON hire (start_at) WHERE start_at IS NOT NULL;
 CREATE INDEX hire_day ON hire (day_from) WHERE day_from IS NOT NULL;
 CREATE INDEX hire_attention ON hire (id) WHERE state = 'attention';
 

@@ -26,7 +26,6 @@ CREATE TABLE IF NOT EXISTS hire (
   day_until INTEGER, source_file TEXT, source_line INTEGER, first_seen INTEGER, changed INTEGER,
   UNIQUE (tenant, employee_id));
 CREATE INDEX IF NOT EXISTS hire_due ON hire (look_at) WHERE look_at IS NOT NULL;
-CREATE INDEX IF NOT EXISTS hire_start ON hire (start_at);
 CREATE INDEX IF NOT EXISTS hire_day ON hire (day_from);
 """
 UPSERT = """
