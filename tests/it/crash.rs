@@ -70,10 +70,13 @@ impl World {
 #[tokio::test]
 async fn f1_to_f7_at_every_request_before_and_after_it_was_applied() {
     let mut whole = monday_morning().await;
+    // A new process, as in each crash below: it asks for a token first.
+    whole.restart().await;
     let before = whole.tenant.requests();
     whole.tick().await;
     let n_requests = whole.tenant.requests() - before;
     assert!(n_requests >= 10, "the morning asks {n_requests} questions");
+    assert_eq!(whole.tenant.journal().last().unwrap().kind, Kind::PassCreate, "the POST is among them");
     whole.ends_well("no crash").await;
 
     for nth in 1..=n_requests {
