@@ -117,6 +117,8 @@ async fn f108_at_every_request_to_the_tenant() {
             let (held, tenant) = (world.tenant.clone(), world.tenant.clone());
             let reached = world.tick_with(change, async move { held.held().await }, move || tenant.release()).await;
             assert!(reached, "request {nth} was never made");
+            let story = world.story().await;
+            assert!(world.letters().is_empty(), "{change:?} at request {nth}: no letter of the old wish\n{story}");
             world.ends_as_wished(change, &format!("{change:?} at request {nth} of {n_requests}")).await;
         }
     }
@@ -130,6 +132,10 @@ async fn f108_at_every_word_to_the_mail_server() {
             world.mail.fault(MailFault { verb, nth: 1, when: mailbox::When::After, effect: mailbox::Effect::Hold });
             let (held, mail) = (world.mail.clone(), world.mail.clone());
             world.tick_with(change, async move { held.held().await }, move || mail.release()).await;
+            if matches!(verb, Verb::Connect | Verb::Auth | Verb::Rcpt) {
+                let story = world.story().await;
+                assert!(world.letters().is_empty(), "{change:?} at {verb:?}: no letter of the old wish\n{story}");
+            }
             world.ends_as_wished(change, &format!("{change:?} at {verb:?}")).await;
         }
     }
