@@ -18,6 +18,7 @@ struct Case {
     mended: fn(&World),
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one case below the other")]
 fn cases() -> Vec<Case> {
     vec![
         Case {
@@ -36,13 +37,13 @@ fn cases() -> Vec<Case> {
                 w.change(ADA, |u| {
                     u.user_type = Some("Guest".into());
                     u.creation_type = Some("Invitation".into());
-                })
+                });
             },
             mended: |w| {
                 w.change(ADA, |u| {
                     u.user_type = Some("Member".into());
                     u.creation_type = None;
-                })
+                });
             },
         },
         Case {
@@ -70,7 +71,7 @@ fn cases() -> Vec<Case> {
             wrong: |w| {
                 w.tenant.edit(|d| {
                     d.policy.include.clear();
-                })
+                });
             },
             mended: |w| w.tenant.edit(|d| d.policy.include = vec![firstpass::sandbox::tenant::ModelTarget::Everyone]),
         },
@@ -80,7 +81,7 @@ fn cases() -> Vec<Case> {
                 w.tenant.edit(|d| {
                     d.policy.shortest_min = 10;
                     d.policy.longest_min = 30;
-                })
+                });
             },
             mended: |w| w.tenant.edit(|d| d.policy.longest_min = 480),
         },
