@@ -7,8 +7,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 
 use super::judge::live;
 use super::{Counts, KnownFile, Link, Staging, StoreError, count, ms, number, on_link};
-use crate::store::Store;
-use crate::store::engine::{Sql, on_engine, on_reader, sql};
+use crate::store::engine::{Sql, sql};
 
 /// Nobody has it in hand and no pass is out: its state may follow the feed at once. `$1` is now.
 macro_rules! at_rest {
@@ -23,7 +22,7 @@ macro_rules! finished {
     };
 }
 
-const INSERT_FILE: Sql = sql!(
+pub(super) const INSERT_FILE: Sql = sql!(
     "INSERT INTO file (feed, file, sha256, mapping, read_at, rows, added, changed, withdrawn, unchanged, past, rejected, state)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id"
 );
@@ -137,11 +136,11 @@ const VANISH: Sql = sql!(concat!(
     " THEN 'attention' ELSE hire.state END
      FROM vanishing v WHERE hire.id = v.hire_id AND hire.revision = v.revision AND hire.current = 1"
 ));
-const SUPERSEDE: Sql = sql!(
+pub(super) const SUPERSEDE: Sql = sql!(
     "UPDATE file SET state = 'superseded' WHERE feed = $1 AND state = 'held' AND id <> $2
      RETURNING id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected"
 );
-const TELL_FILE: Sql =
+pub(super) const TELL_FILE: Sql =
     sql!("INSERT INTO event (at, tenant, file_id, what, why, by_whom) VALUES ($1, $2, $3, $4, $5, $6)");
 const NEW_REJECTS: Sql = sql!(
     "SELECT CAST(count(*) AS BIGINT) FROM digests d WHERE NOT EXISTS (
@@ -150,15 +149,6 @@ const NEW_REJECTS: Sql = sql!(
 const FORGET_REJECTS: Sql = sql!("DELETE FROM known_reject WHERE feed = $1");
 const KEEP_REJECTS: Sql =
     sql!("INSERT INTO known_reject (feed, digest) SELECT $1, digest FROM digests ORDER BY digest");
-const LAST_TAKEN: Sql = sql!(
-    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
-     FROM file WHERE feed = $1 AND state = 'taken' ORDER BY id DESC LIMIT 1"
-);
-const HELD: Sql = sql!(
-    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
-     FROM file WHERE feed = $1 AND state = 'held' ORDER BY id"
-);
-const SET_STATE: Sql = sql!("UPDATE file SET state = $2 WHERE id = $1 AND state = 'held'");
 
 const MISSED_TODO: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
 const ZONE_TODO: &str = "no time zone: give the row a zone, or its site, city or country one in the feed's `zones`";
@@ -317,7 +307,7 @@ impl Staging {
     }
 }
 
-fn file_row<'q, DB, O>(
+pub(super) fn file_row<'q, DB, O>(
     query: sqlx::query::QueryScalar<'q, DB, O, <DB as sqlx::Database>::Arguments>,
     feed: &str,
     taken: &Taken<'_>,
@@ -367,97 +357,4 @@ where
         .bind(number(counts.past))
         .bind(number(counts.rejected))
         .bind(taken.mapping.clone())
-}
-
-impl Store {
-    /// The file of this feed that was taken last.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn last_taken(&self, feed: &str) -> Result<Option<KnownFile>, StoreError> {
-        Ok(on_reader!(self, |db, text| sqlx::query_as(text(LAST_TAKEN)).bind(feed).fetch_optional(db).await?))
-    }
-
-    /// Files of this feed that wait for `feed accept` or `feed refuse`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn held_files(&self, feed: &str) -> Result<Vec<KnownFile>, StoreError> {
-        Ok(on_reader!(self, |db, text| sqlx::query_as(text(HELD)).bind(feed).fetch_all(db).await?))
-    }
-
-    /// Writes the row and the event of a file that was not applied: `held`, `rejected`, or the same
-    /// as was `taken` last. Held files of the feed are superseded by all but a rejected one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn note_file(
-        &self,
-        now: DateTime<Utc>,
-        feed: &str,
-        tenant: &str,
-        taken: &Taken<'_>,
-        state: &'static str,
-    ) -> Result<Vec<KnownFile>, StoreError> {
-        let at = ms(now);
-        let what = match state {
-            "held" => "file-held",
-            "rejected" => "file-rejected",
-            _ => "file-repeated",
-        };
-        let superseded = crate::store::engine::in_transaction!(self, |tx, text| {
-            let id: i64 =
-                file_row(sqlx::query_scalar(text(INSERT_FILE)), feed, taken, at, state).fetch_one(&mut *tx).await?;
-            sqlx::query(text(TELL_FILE))
-                .bind(at)
-                .bind(tenant)
-                .bind(id)
-                .bind(what)
-                .bind(taken.why)
-                .bind(taken.by)
-                .execute(&mut *tx)
-                .await?;
-            let superseded: Vec<KnownFile> = if state == "rejected" {
-                Vec::new()
-            } else {
-                sqlx::query_as(text(SUPERSEDE)).bind(feed).bind(id).fetch_all(&mut *tx).await?
-            };
-            superseded
-        });
-        Ok(superseded)
-    }
-
-    /// A held file is not let in. `false`: it was not held any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn refuse_file(
-        &self,
-        now: DateTime<Utc>,
-        tenant: &str,
-        id: i64,
-        why: &str,
-        by: &str,
-    ) -> Result<bool, StoreError> {
-        let at = ms(now);
-        let done = on_engine!(self, |db, text| sqlx::query(text(SET_STATE))
-            .bind(id)
-            .bind("refused")
-            .execute(db)
-            .await?
-            .rows_affected());
-        if done == 1 {
-            on_engine!(self, |db, text| sqlx::query(text(TELL_FILE))
-                .bind(at)
-                .bind(tenant)
-                .bind(id)
-                .bind("file-refused")
-                .bind(why)
-                .bind(by)
-                .execute(db)
-                .await?
-                .rows_affected());
-        }
-        Ok(done == 1)
-    }
 }

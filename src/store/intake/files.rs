@@ -1,0 +1,111 @@
+//! Files of the feeds as rows of their own: the one taken last, those held, and those not applied.
+
+use chrono::{DateTime, Utc};
+
+use super::apply::{INSERT_FILE, SUPERSEDE, TELL_FILE, Taken, file_row};
+use super::{KnownFile, StoreError, ms};
+use crate::store::Store;
+use crate::store::engine::{Sql, on_engine, on_reader, sql};
+
+const LAST_TAKEN: Sql = sql!(
+    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
+     FROM file WHERE feed = $1 AND state = 'taken' ORDER BY id DESC LIMIT 1"
+);
+const HELD: Sql = sql!(
+    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
+     FROM file WHERE feed = $1 AND state = 'held' ORDER BY id"
+);
+const SET_STATE: Sql = sql!("UPDATE file SET state = $2 WHERE id = $1 AND state = 'held'");
+
+impl Store {
+    /// The file of this feed that was taken last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_taken(&self, feed: &str) -> Result<Option<KnownFile>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(LAST_TAKEN)).bind(feed).fetch_optional(db).await?))
+    }
+
+    /// Files of this feed that wait for `feed accept` or `feed refuse`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn held_files(&self, feed: &str) -> Result<Vec<KnownFile>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(HELD)).bind(feed).fetch_all(db).await?))
+    }
+
+    /// Writes the row and the event of a file that was not applied: `held`, `rejected`, or the same
+    /// as was `taken` last. Held files of the feed are superseded by all but a rejected one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_file(
+        &self,
+        now: DateTime<Utc>,
+        feed: &str,
+        tenant: &str,
+        taken: &Taken<'_>,
+        state: &'static str,
+    ) -> Result<Vec<KnownFile>, StoreError> {
+        let at = ms(now);
+        let what = match state {
+            "held" => "file-held",
+            "rejected" => "file-rejected",
+            _ => "file-repeated",
+        };
+        let superseded = crate::store::engine::in_transaction!(self, |tx, text| {
+            let id: i64 =
+                file_row(sqlx::query_scalar(text(INSERT_FILE)), feed, taken, at, state).fetch_one(&mut *tx).await?;
+            sqlx::query(text(TELL_FILE))
+                .bind(at)
+                .bind(tenant)
+                .bind(id)
+                .bind(what)
+                .bind(taken.why)
+                .bind(taken.by)
+                .execute(&mut *tx)
+                .await?;
+            let superseded: Vec<KnownFile> = if state == "rejected" {
+                Vec::new()
+            } else {
+                sqlx::query_as(text(SUPERSEDE)).bind(feed).bind(id).fetch_all(&mut *tx).await?
+            };
+            superseded
+        });
+        Ok(superseded)
+    }
+
+    /// A held file is not let in. `false`: it was not held any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refuse_file(
+        &self,
+        now: DateTime<Utc>,
+        tenant: &str,
+        id: i64,
+        why: &str,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let at = ms(now);
+        let done = on_engine!(self, |db, text| sqlx::query(text(SET_STATE))
+            .bind(id)
+            .bind("refused")
+            .execute(db)
+            .await?
+            .rows_affected());
+        if done == 1 {
+            on_engine!(self, |db, text| sqlx::query(text(TELL_FILE))
+                .bind(at)
+                .bind(tenant)
+                .bind(id)
+                .bind("file-refused")
+                .bind(why)
+                .bind(by)
+                .execute(db)
+                .await?
+                .rows_affected());
+        }
+        Ok(done == 1)
+    }
+}
