@@ -251,3 +251,45 @@ async fn dropped_at_the_kth_poll() {
         world.ends_well(&format!("dropped at poll {k} of {n_polls}")).await;
     }
 }
+
+/// The commits of a morning, by what they write.
+const COMMITS: [&str; 5] = [
+    "BEFORE INSERT ON pass",
+    "BEFORE UPDATE ON pass WHEN NEW.state = 'issued' AND OLD.state <> 'issued'",
+    "BEFORE UPDATE ON pass WHEN NEW.state = 'mailing' AND OLD.state <> 'mailing'",
+    "BEFORE UPDATE ON pass WHEN NEW.state = 'mailed' AND OLD.state <> 'mailed'",
+    "BEFORE UPDATE ON hire WHEN NEW.claim_token IS NULL AND OLD.claim_token IS NOT NULL",
+];
+
+impl World {
+    /// Another connection to the state.
+    async fn with_state(&self, sql: String) {
+        let path = self.settings.state.url.trim_start_matches("sqlite:").to_owned();
+        let pool =
+            sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(path)).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+}
+
+/// F2, F5, F6, F9, F15, F17: each commit fails once, and the worker lives on or dies right there.
+#[tokio::test]
+async fn at_every_commit_that_fails() {
+    for commit in COMMITS {
+        for dies in [false, true] {
+            let mut world = monday_morning().await;
+            let trigger = format!("CREATE TRIGGER broken {commit} BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END");
+            world.with_state(trigger).await;
+            let work = Arc::clone(world.work());
+            let failed = tick(&work, Feeds::Leave).await.is_err();
+            let in_hand = work.n_in_hand().await > 0;
+            assert!(failed || in_hand, "{commit}: nobody noticed\n{}", world.story().await);
+            drop(work);
+            world.with_state("DROP TRIGGER broken".to_owned()).await;
+            if dies {
+                world.restart().await;
+            }
+            world.ends_well(&format!("{commit} fails, the worker {}", if dies { "dies" } else { "lives" })).await;
+        }
+    }
+}
