@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
-use crate::config::{Feed, SecretError, SecretFile, Settings, Tenant, Tls, tz_versions};
+use crate::config::{Feed, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, tz_versions};
 use crate::feed::csv;
 use crate::rules::calendar::Zone;
 use crate::rules::staged::Verdict;
@@ -148,8 +148,13 @@ fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {
 }
 
 fn of_mail(settings: &Settings, found: &mut Findings) {
-    let smtp = &settings.mail.smtp;
-    let what = "mail";
+    of_smtp("mail", &settings.mail.smtp, found);
+    for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled && tenant.mail.smtp != settings.mail.smtp) {
+        of_smtp(&format!("mail of tenant {}", tenant.name), &tenant.mail.smtp, found);
+    }
+}
+
+fn of_smtp(what: &str, smtp: &Smtp, found: &mut Findings) {
     match &smtp.password_file {
         Some(file) => of_secret(what, file, found),
         None => found.note(what, format!("no login at {}: the server must take our letters without one", smtp.host)),

@@ -20,7 +20,7 @@ use super::{import, open};
 use crate::clock::Clock;
 use crate::config::{Feed, Limits, SecretError, Settings, Tenant};
 use crate::feed::FileReport;
-use crate::store::{FileRow, StoreError, Tally};
+use crate::store::{FileRow, Gate, StoreError, Tally};
 use crate::work::tick::{Feeds, tick};
 use crate::work::{Work, service};
 
@@ -182,7 +182,11 @@ async fn report(work: &Work, began: DateTime<Utc>, passed: Passed) -> Result<Rep
     let mut held = work.store.files(None, MOST_FILES).await?;
     held.retain(|old| old.state == HELD && !files.iter().any(|file| file.sha256 == old.sha256));
     let gates = work.store.gates().await?;
-    stopped.extend(gates.iter().filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?))));
+    // A stop whose time was over before this run, and that nothing ran into since, stops nobody.
+    let stands = |gate: &&Gate| gate.not_before.is_none_or(|at| at >= began);
+    stopped.extend(
+        gates.iter().filter(stands).filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?))),
+    );
     let Tally { delivered, attention, pending } = work.store.tally(began).await?;
     let next_due_utc = work.store.next_look(work.clock.now()).await?.map(utc_text);
     Ok(Report { files, held, delivered, attention, pending, next_due_utc, stopped })

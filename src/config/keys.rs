@@ -95,7 +95,7 @@ pub enum Served {
 /// Tables that a tenant may have of its own.
 pub const OVERRIDES: [&str; 6] = ["schedule", "pass", "guard", "channel", "mail", "notify"];
 /// Keys in those tables that are for the whole service.
-pub const SERVICE_ONLY: [&str; 3] = ["schedule.poll", "schedule.stop_within", "mail.tenant"];
+pub const SERVICE_ONLY: [&str; 4] = ["schedule.poll", "schedule.stop_within", "mail.tenant", "mail.per_minute"];
 /// Fields of a feed (contract 4).
 pub const FIELDS: [&str; 14] = [
     "employee_id",

@@ -1,6 +1,6 @@
 //! What stops a tenant, the mail or everything, and the sign of life: a restart forgets neither.
 //!
-//! A gate is a name (`tenant/contoso`, `mail`, `clock`) with an instant before which nothing is tried and,
+//! A gate is a name (`tenant/contoso`, `mail`, `mail/contoso`, `clock`) with an instant before which nothing is tried and,
 //! when it is more than patience, the sentence that says why. Claims leave the hires of a held
 //! tenant alone; the other gates are asked by the tick.
 
@@ -201,7 +201,7 @@ fn kind_of(gate: &str) -> &str {
     gate.split('/').next().unwrap_or_default()
 }
 
-/// `contoso` of `tenant/contoso`; empty for the others.
+/// `contoso` of `tenant/contoso` and `mail/contoso`; empty for the others.
 fn tenant_of(gate: &str) -> &str {
-    gate.strip_prefix("tenant/").unwrap_or_default()
+    gate.split_once('/').map_or("", |(_, tenant)| tenant)
 }

@@ -54,6 +54,8 @@ pub(super) enum Setback {
 
 /// Contract 5: clocks may differ by so much.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+/// What a hire says whose letter cannot go out now.
+const MAIL_WAITS: &str = "firstpass cannot send mail now; `firstpass check` says why. It goes on by itself";
 /// How long a hire waits when the clocks disagree.
 const CLOCK_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
@@ -196,6 +198,17 @@ impl<'w> Attempt<'w> {
         let name = &self.hire().tenant;
         lock(&self.work.refused).remove(name);
         self.work.open_gate(&format!("tenant/{name}"), self.now()).await
+    }
+
+    /// A mail server that does not take our letters is not asked before its time, and nothing is made.
+    pub(super) fn mail_is_open(&self) -> Result<(), Stop> {
+        let now = self.now();
+        let gates = lock(&self.work.gates);
+        let gate = gates.get(&self.served.mail_gate);
+        match gate.and_then(|gate| gate.not_before).filter(|at| *at > now) {
+            None => Ok(()),
+            Some(until) => Err(Stop::Rest(self.wait(Some(Reason::MailStopped), MAIL_WAITS, until))),
+        }
     }
 
     /// Contract 5: with a clock more than two minutes off Graph's `Date`, nothing is issued.

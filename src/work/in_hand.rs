@@ -15,7 +15,7 @@ use super::attempt::{Attempt, Stop, later};
 use super::onboard::mail_rejected;
 use super::send::{hand_over, write_delivered};
 use super::settle::{self, Torn};
-use crate::mail::{Dialled, MailFailure};
+use crate::mail::{Dialled, MailFailure, Smtp};
 use crate::rules::hire::{MailAddress, State};
 use crate::rules::next::Standstill;
 use crate::rules::unsettled::Cause;
@@ -168,7 +168,7 @@ impl Work {
         if now < next_try && letter.sent == Sent::NotYet {
             return Err(Stop::InHand(Box::new(letter)));
         }
-        match self.dial_in_hand(&letter.words.to).await {
+        match self.dial_in_hand(&attempt.served.smtp, &letter.words.to).await {
             Ok(dialled) => hand_over(attempt, dialled, letter).await,
             Err(MailFailure::RecipientRefused(why)) => {
                 let refusal = mail_rejected(&why);
@@ -188,8 +188,8 @@ impl Work {
     }
 
     /// On SIGTERM a server that hangs must leave time to delete the pass: nothing was sent yet.
-    async fn dial_in_hand(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
-        let dialling = self.smtp.dial(to);
+    async fn dial_in_hand(&self, smtp: &Smtp, to: &MailAddress) -> Result<Dialled, MailFailure> {
+        let dialling = smtp.dial(to);
         if !self.stopping.load(Ordering::SeqCst) {
             return dialling.await;
         }

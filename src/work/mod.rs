@@ -31,6 +31,9 @@ use crate::mail::{MailError, Smtp};
 use crate::rules::letter::Letters;
 use crate::store::{Gate, Store};
 
+/// The gate of the mail server.
+const MAIL: &str = "mail";
+
 /// Everything that one worker has: the edges, the rules, and what it holds in memory.
 pub struct Work {
     /// The settings in force.
@@ -41,7 +44,6 @@ pub struct Work {
     pub clock: Clock,
     limits: Limits,
     tenants: BTreeMap<String, Served>,
-    smtp: Smtp,
     letters: Letters,
     /// This process, in leases.
     worker: Uuid,
@@ -61,6 +63,9 @@ struct Served {
     client: entra::Tenant,
     rules: TenantRules,
     mail: config::Mail,
+    smtp: Smtp,
+    /// What stops its letters: `mail`, or `mail/NAME` when it has a mail server or sender of its own.
+    mail_gate: String,
 }
 
 /// How many letters may still go out this minute.
@@ -94,20 +99,22 @@ impl Work {
     /// [`WorkError`] when a client cannot be built from the settings.
     pub fn new(settings: Arc<Settings>, limits: Limits, store: Store, clock: Clock) -> Result<Self, WorkError> {
         let mut tenants = BTreeMap::new();
+        let common = Smtp::new(&settings.mail, &limits)?;
         for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
             let client = entra::Tenant::new(tenant, &limits, clock.clone())
                 .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
-            tenants
-                .insert(tenant.name.clone(), Served { client, rules: tenant.rules.clone(), mail: tenant.mail.clone() });
+            let mail = tenant.mail.clone();
+            let smtp = if mail == settings.mail { common.clone() } else { Smtp::new(&mail, &limits)? };
+            let mail_gate = mail_gate(tenant, &settings.mail);
+            let rules = tenant.rules.clone();
+            tenants.insert(tenant.name.clone(), Served { client, rules, mail, smtp, mail_gate });
         }
-        let smtp = Smtp::new(&settings.mail, &limits)?;
         Ok(Self {
             settings,
             store,
             clock,
             limits,
             tenants,
-            smtp,
             letters: Letters::built_in(),
             worker: Uuid::new_v4(),
             in_hand: tokio::sync::Mutex::default(),
@@ -144,6 +151,15 @@ impl Work {
     /// From here on no hire is claimed.
     fn claim_no_more(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Tenants with one server and sender stop together; the others not.
+fn mail_gate(tenant: &config::Tenant, common: &config::Mail) -> String {
+    if tenant.mail.smtp == common.smtp && tenant.mail.from == common.from {
+        MAIL.to_owned()
+    } else {
+        format!("{MAIL}/{}", tenant.name)
     }
 }
 

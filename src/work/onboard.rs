@@ -68,6 +68,7 @@ async fn one_letter(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), 
         }
         Next::Issue => {}
     }
+    attempt.mail_is_open()?;
     let slot = Slot::take(attempt)?;
     let cleared = check(attempt, &wanted).await?;
     let dialled = dial(attempt, &wanted, &cleared).await?;
@@ -106,9 +107,9 @@ async fn intend_and_issue(
 /// The mail server takes this recipient, before anything is made.
 async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Result<Dialled, Stop> {
     let work = attempt.work;
-    match work.smtp.dial(&cleared.channel().address).await {
+    match attempt.served.smtp.dial(&cleared.channel().address).await {
         Ok(dialled) => {
-            work.open_gate("mail", attempt.now()).await?;
+            work.open_gate(&attempt.served.mail_gate, attempt.now()).await?;
             Ok(dialled)
         }
         Err(MailFailure::RecipientRefused(why)) => or_refused(attempt, wanted, Err(mail_rejected(&why))),

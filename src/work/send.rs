@@ -166,7 +166,7 @@ impl Work {
         attempt: &Attempt<'_>,
         failure: &MailFailure,
     ) -> Result<Standstill, StoreError> {
-        let now = attempt.now();
+        let (now, gate) = (attempt.now(), &attempt.served.mail_gate);
         let (until, why) = match failure {
             MailFailure::Stopped(why) => (now + MAIL_STOPPED, why),
             MailFailure::Unreachable(why) => (now + MAIL_OUT_OF_REACH, why),
@@ -182,8 +182,8 @@ impl Work {
                 return Ok(attempt.wait(Some(Reason::MailStopped), &why, at.unwrap_or(now + MAIL_OUT_OF_REACH)));
             }
         };
-        if self.store.hold_gate(now, "mail", until, Some(why)).await? {
-            error!("mail is stopped: {why}");
+        if self.store.hold_gate(now, gate, until, Some(why)).await? {
+            error!("{gate} is stopped: {why}");
         }
         let sentence = format!(
             "the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended"
@@ -242,7 +242,7 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTi
             work.store.told_void(&attempt.claimed, now, pass.id).await?;
             return Ok(None);
         }
-        Ok(letter) => match work.smtp.dial(&to).await {
+        Ok(letter) => match attempt.served.smtp.dial(&to).await {
             Err(failure) => failure,
             Ok(dialled) => match dialled.send(now, &letter).await {
                 Err(failure) => failure,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, warn};
 
-use super::{Slots, Work, lock, onboard, replan};
+use super::{MAIL, Slots, Work, lock, onboard, replan};
 use crate::feed::FileReport;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
@@ -88,16 +88,18 @@ async fn intake(work: &Work, report: &mut TickReport) {
     }
 }
 
-/// Gates and slots as they are now; says whether letters may go out at all.
+/// Gates and slots as they are now; says whether letters of any tenant may go out.
 async fn open_the_minute(work: &Work) -> Result<bool, StoreError> {
     let now = work.clock.now();
     let gates = work.store.gates().await?;
     let held = |name: &str| gates.iter().find(|gate| gate.name == name && gate.not_before.is_some_and(|at| at > now));
-    let may_send = held("mail").is_none();
-    if !may_send {
-        work.store.mark_waiting(now, "mail", Reason::MailStopped).await?;
-    }
-    for name in work.tenants.keys() {
+    let mut may_send = false;
+    for (name, served) in &work.tenants {
+        if held(&served.mail_gate).is_some() {
+            work.store.mark_waiting(now, &format!("{MAIL}/{name}"), Reason::MailStopped).await?;
+        } else {
+            may_send = true;
+        }
         let gate = format!("tenant/{name}");
         if held(&gate).is_some_and(|gate| gate.stopped.is_some()) {
             work.store.mark_waiting(now, &gate, Reason::TenantStopped).await?;

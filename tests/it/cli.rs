@@ -389,6 +389,21 @@ async fn run_once_does_what_is_due_and_reports() {
 }
 
 #[tokio::test]
+async fn run_once_speaks_of_a_stop_only_while_it_stands() {
+    let world = World::new().await;
+    let (now, login) = (Clock::System.now(), Some("the login was refused"));
+    let store = &world.work().store;
+    store.hold_gate(now - TimeDelta::hours(1), "mail", now - TimeDelta::minutes(55), login).await.unwrap();
+    let over = firstpass(world.dir.path(), &["run", "--once"]).await;
+    assert_eq!((over.status, over.stdout.contains("stopped")), (0, false), "{}{}", over.stdout, over.stderr);
+
+    store.hold_gate(now, "mail", now + TimeDelta::minutes(5), login).await.unwrap();
+    let stands = firstpass(world.dir.path(), &["run", "--once"]).await;
+    assert_eq!(stands.status, 1);
+    assert!(stands.stdout.contains("stopped: mail: the login was refused"), "{}", stands.stdout);
+}
+
+#[tokio::test]
 async fn a_tenant_without_its_secret_is_told_and_no_usable_tenant_is_78() {
     let world = World::new().await;
     std::fs::remove_file(world.dir.path().join("secret-client")).unwrap();

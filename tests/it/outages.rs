@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
-use firstpass::sandbox::mailbox::{self, MailFault, Recipients, Verb};
+use firstpass::clock::Clock;
+use firstpass::sandbox::mailbox::{self, MailFault, ModelMailServer, Options, Recipients, Verb};
 use firstpass::sandbox::tenant::Kind;
+use firstpass::sandbox::tls::Ca;
 use firstpass::work::tick::{Feeds, tick};
 
-use crate::world::World;
+use crate::world::{FRIDAY, MAIL_PASSWORD, World, at, short_limits};
 
 const ADA: &str = "ada.lovelace@contoso.example";
 const NOON: &str = "2027-03-01T12:00:00Z";
@@ -265,5 +267,43 @@ async fn f60_the_mail_pace_holds() {
     for window in letters.windows(4) {
         assert!(window[3].at - window[0].at >= TimeDelta::seconds(59), "four letters within a minute");
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_a_mail_server_of_its_own_neither_uses_nor_waits_for_the_common_one() {
+    let clock = Clock::hand(at(FRIDAY));
+    let ca = Ca::new().unwrap();
+    let options = Options {
+        users: vec![("firstpass@contoso.example".to_owned(), MAIL_PASSWORD.to_owned())],
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    let theirs = ModelMailServer::start(&ca, options, 0).unwrap();
+    let own = format!(
+        r#"[[tenant]] += mail = {{ from = "Fabrikam <start@fabrikam.example>", smtp = {{ port = {}, ca_file = "theirs.pem" }} }}"#,
+        theirs.port()
+    );
+    let mut world = World::around(&own, short_limits(), clock);
+    std::fs::write(world.dir.path().join("theirs.pem"), ca.pem()).unwrap();
+    world.restart().await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+
+    theirs.stop();
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), Some("mail-stopped".to_owned())));
+    assert!(world.story().await.contains("cannot send mail now") || world.story().await.contains("out of reach"));
+    let gates = world.work().store.gates().await.unwrap();
+    assert_eq!(gates.iter().map(|gate| gate.name.as_str()).collect::<Vec<_>>(), ["mail/contoso"]);
+
+    theirs.resume().unwrap();
+    world.mail.stop();
+    world.until(NOON).await;
+    assert!(world.letters().is_empty(), "{}", world.story().await);
+    let letters = theirs.letters();
+    assert_eq!((letters.len(), letters[0].from.as_str()), (1, "start@fabrikam.example"), "{}", world.story().await);
+    assert!(world.work().store.gates().await.unwrap().is_empty());
+    world.mail = theirs;
     world.finish().await;
 }

@@ -231,6 +231,13 @@ schedule = { zone = "Asia/Kolkata" }
 }
 
 #[test]
+fn what_is_for_the_whole_service_is_refused_for_one_tenant() {
+    let text = LEAST.replace("[[feed]]", "[tenant.mail]\nper_minute = 5\n\n[[feed]]");
+    let refused = load(&text, &[]).unwrap_err().to_string();
+    assert!(refused.contains("mail.per_minute is for the whole service"), "{refused}");
+}
+
+#[test]
 fn unknown_keys_name_the_nearest_known_one() {
     let text = format!(
         "[schedule]\npol = \"0 * * * * *\"\nlifetime = \"8h\"\n[smtp]\nhost = \"x\"\n[gaurd]\n{}\n[mail.smpt]\nport = 1\n",
