@@ -233,7 +233,7 @@ schedule = { zone = "Asia/Kolkata" }
 #[test]
 fn what_is_for_the_whole_service_is_refused_for_one_tenant() {
     let text = LEAST.replace("[[feed]]", "[tenant.mail]\nper_minute = 5\n\n[[feed]]");
-    let refused = load(&text, &[]).unwrap_err().to_string();
+    let refused = load(&text, &[]).unwrap_err();
     assert!(refused.contains("mail.per_minute is for the whole service"), "{refused}");
 }
 
