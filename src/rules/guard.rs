@@ -256,7 +256,7 @@ pub fn account(found: Found<Account>) -> Result<Account, Refusal> {
         AccountKind::ExternalGuest => {
             return Err(Refusal::new(
                 Reason::UserExternal,
-                "the account is an external guest, and Entra makes no passes for those; invite the person another way, or correct the user in the feed",
+                "the account is an external guest, and Entra makes no passes for those; invite the person another way, then `firstpass hire cancel`; or correct the user in the feed",
             ));
         }
     }
@@ -282,7 +282,7 @@ pub fn judge(
         return Err(Refusal::new(
             Reason::UserPrivileged,
             format!(
-                "the account holds the directory role {role}, directly or through a group; firstpass never makes passes for role holders. Onboard this person by hand"
+                "the account holds the directory role {role}, directly or through a group; firstpass never makes passes for role holders. Onboard this person by hand, then `firstpass hire cancel`"
             ),
         ));
     }
