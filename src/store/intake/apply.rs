@@ -56,7 +56,8 @@ const ADD: Sql = sql!(
          start_at, send_at, window_from, window_until, day_from, day_until, look_at, first_seen, changed)
      SELECT $2, t.employee_id,
          CASE WHEN t.verdict = 'engaged' THEN 1 + (
-             SELECT max(o.engagement) FROM hire o WHERE o.tenant = $2 AND o.employee_id = t.employee_id) ELSE 1 END,
+             SELECT max(o.engagement) FROM hire o
+             WHERE o.tenant = $2 AND o.employee_id = t.employee_id AND o.current = 0) ELSE 1 END,
          $3, $4, t.line, t.user_ref, t.display_name, t.manager_ref, t.language, s.start_date, s.start_time, s.zone, $5,
          CASE WHEN t.verdict = 'missed' OR s.zone = '' THEN 'attention' ELSE 'pending' END,
          CASE WHEN t.verdict = 'missed' THEN 'missed' WHEN s.zone = '' THEN 'zone-unknown' ELSE NULL END,
