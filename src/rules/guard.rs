@@ -247,7 +247,7 @@ pub fn account(found: Found<Account>) -> Result<Account, Refusal> {
         Found::Several => {
             return Err(Refusal::new(
                 Reason::UserAmbiguous,
-                "more than one account matches; name the user principal name or object id in the feed's user column",
+                "more than one account matches; name the user principal name or object id in the feed's user column. firstpass looks again by itself",
             ));
         }
     };
@@ -292,7 +292,7 @@ pub fn judge(
         return Err(Refusal::new(
             Reason::UserRegistered,
             format!(
-                "the account already has a {}: somebody signed in before. Find out who registered it, then remove it",
+                "the account already has a {}: somebody signed in before. Find out who registered it, then remove it. {BY_ITSELF}",
                 method.0
             ),
         ));
@@ -325,7 +325,7 @@ fn within_policy(wish: &PassRules, policy: &Policy, facts: &AccountFacts) -> Res
     if !policy.enabled {
         return Err(Refusal::new(
             Reason::PolicyOff,
-            "the tenant's Temporary Access Pass policy is off; enable it under Authentication methods in Entra",
+            "the tenant's Temporary Access Pass policy is off; enable it under Authentication methods in Entra. firstpass looks again by itself",
         ));
     }
     if !policy.covers(facts.account.object_id, &facts.groups) {
@@ -340,7 +340,7 @@ fn within_policy(wish: &PassRules, policy: &Policy, facts: &AccountFacts) -> Res
         return Err(Refusal::new(
             Reason::PolicyLifetime,
             format!(
-                "the tenant's policy allows lives from {} to {} minutes, the settings ask for {wished} and at least {shortest}; change [pass] or the policy",
+                "the tenant's policy allows lives from {} to {} minutes, the settings ask for {wished} and at least {shortest}; change [pass] or the policy. {BY_ITSELF}",
                 policy.shortest_min, policy.longest_min
             ),
         ));

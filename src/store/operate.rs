@@ -135,7 +135,7 @@ impl Store {
             let hire: RawHire = sqlx::query_as(text(FIND_LOCKED)).bind(id).fetch_one(&mut *tx).await?;
             let hire: HireRow = hire.try_into()?;
             let in_hand: i64 = sqlx::query_scalar(text(IN_HAND)).bind(id).bind(ms(now)).fetch_one(&mut *tx).await?;
-            let wanted = wanted(&hire, act, now)?;
+            let wanted = wanted(&hire, act, in_hand, now)?;
             let changed = wanted != unchanged(&hire) || matches!(act, Operate::Retry { .. });
             let state = if in_hand == 0 && changed { wanted.state } else { hire.state };
             if dry_run || !changed {
@@ -210,7 +210,7 @@ fn unchanged(hire: &HireRow) -> Wanted {
 }
 
 /// What the act wants of this hire, or why it cannot be done.
-fn wanted(hire: &HireRow, act: Operate, now: DateTime<Utc>) -> Result<Wanted, OperateError> {
+fn wanted(hire: &HireRow, act: Operate, in_hand: i64, now: DateTime<Utc>) -> Result<Wanted, OperateError> {
     let as_is = unchanged(hire);
     let key = format!("{}/{}", hire.tenant, hire.employee_id);
     let not_now = |why: &str| Err(OperateError::NotNow(format!("{key} {why}")));
@@ -238,6 +238,9 @@ fn wanted(hire: &HireRow, act: Operate, now: DateTime<Utc>) -> Result<Wanted, Op
                 Ok(Wanted { operator_status: OperatorStatus::None, state, ..as_is })
             }
         },
+        Operate::Cancel if hire.state == State::Delivered && in_hand == 0 => {
+            not_now("has its letter, and the pass is over; there is nothing to cancel")
+        }
         Operate::Cancel => match hire.operator_status {
             OperatorStatus::Cancelled => Ok(as_is),
             OperatorStatus::None | OperatorStatus::Held => {

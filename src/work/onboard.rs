@@ -26,6 +26,12 @@ use crate::rules::unsettled::Cause;
 use crate::rules::verdict::Failure;
 use crate::store::{Claimed, StoreError};
 
+/// Stands in the hire until its intent is settled.
+const UNCLEAR: &str = "no clear answer came from Graph; firstpass looks whether a pass was made before it asks again";
+/// A hire that was given up while Graph could not say what time it is is looked at again.
+const UNCONFIRMED: TimeDelta = TimeDelta::minutes(15);
+/// A start this near is "now" (contract 5): what was cleared earlier is asked anew.
+const TOO_NEAR: TimeDelta = TimeDelta::seconds(60);
 /// Facts older than this are not issued upon (I7).
 const FRESH: TimeDelta = TimeDelta::minutes(1);
 
@@ -88,10 +94,16 @@ async fn one_letter(attempt: &mut Attempt<'_>, settled: &Settled) -> Result<(), 
 async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &Standstill) -> Result<(), Stop> {
     let gives_up = standstill.state == State::Attention && attempt.now() >= wanted.window_until;
     let known = attempt.hire().reason.is_some_and(Reason::waits_for_retry);
-    if gives_up && !known && attempt.tenant().policy().await.is_ok() {
-        attempt.clock_agrees().await?;
+    if !gives_up || known {
+        return Ok(());
     }
-    Ok(())
+    match attempt.tenant().policy().await {
+        Ok(_) => attempt.clock_agrees().await,
+        Err(_) => {
+            let look_at = Some(attempt.now() + UNCONFIRMED);
+            Err(Stop::Rest(Standstill { look_at, ..standstill.clone() }))
+        }
+    }
 }
 
 /// Intent on disk, one POST, and what came of it on disk.
@@ -123,6 +135,9 @@ async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Sto
     if now - cleared.at() > FRESH || !attempt.lease_suffices(now) {
         // Graph is slow, or we were asleep: not again at once, others are due as well.
         return Err(Stop::Rest(attempt.keep(attempt.hire().state, now + FRESH)));
+    }
+    if cleared.ask().start.is_some_and(|start| start - now < TOO_NEAR) {
+        return Err(Stop::Rest(attempt.keep(attempt.hire().state, now)));
     }
     let intended = attempt.work.store.intend(&attempt.claimed, now, cleared).await?;
     intended.ok_or_else(|| Stop::Rest(attempt.keep(State::Pending, now)))
@@ -176,8 +191,12 @@ async fn not_issued(
         Failure::Unknown { .. } => {
             let look_at = settle::first_look_at_unknown(now);
             store.looked(&attempt.claimed, now, intended.pass_id(), 0, Some(look_at)).await?;
-            let standstill =
-                Standstill { state: State::Issuing, reason: None, what_to_do: String::new(), look_at: Some(look_at) };
+            let standstill = Standstill {
+                state: State::Issuing,
+                reason: None,
+                what_to_do: UNCLEAR.to_owned(),
+                look_at: Some(look_at),
+            };
             return Ok(Stop::Rest(standstill));
         }
         Failure::Refused(_) => true,

@@ -72,7 +72,7 @@ const MOVE: Sql = sql!(concat!(
          language = t.language, start_date = s.start_date, start_time = s.start_time, zone = s.zone, send_time = $2,
          start_at = s.start_at, send_at = s.send_at, window_from = s.send_at, window_until = s.window_until,
          day_from = s.day_from, day_until = s.day_until, source_file = $3, source_line = t.line,
-         feed_status = 'active', revision = hire.revision + 1, changed = $1,
+         feed_status = 'active', tries = 0, revision = hire.revision + 1, changed = $1,
          look_at = CASE WHEN ",
     finished!(),
     " THEN hire.look_at
