@@ -31,7 +31,8 @@ async fn a_pass_for_later_becomes_usable_and_ends() {
     assert_eq!(seen["id"], made["id"]);
     assert!(seen["temporaryAccessPass"].is_null(), "the code is shown once");
     assert_ne!(seen["createdDateTime"], made["createdDateTime"], "POST and GET differ, as documented");
-    assert_eq!(seen["createdDateTime"].as_str().unwrap().len(), "2027-03-01T05:59:59.9991234Z".len().min(28));
+    let n_digits = seen["createdDateTime"].as_str().unwrap().len() - "2027-03-01T05:59:59.Z".len();
+    assert!((1..=7).contains(&n_digits), "a fraction of up to seven digits");
 
     scene.set("2027-03-01T09:00:00Z");
     assert_eq!(scene.list().await[0]["methodUsabilityReason"], "EnabledByPolicy");

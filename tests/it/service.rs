@@ -21,17 +21,17 @@ fn real_world() -> World {
 
 impl World {
     /// The service in a process of its own; its log goes to a file.
-    fn spawn(&self) -> Child {
+    fn spawn(&self) -> Service {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_firstpass"))
+        let child = Command::new(env!("CARGO_BIN_EXE_firstpass"))
             .arg("--config")
             .arg(self.dir.path().join("firstpass.toml"))
             .arg("run")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
-            .spawn()
-            .unwrap()
+            .spawn();
+        Service(child.unwrap())
     }
 
     fn log(&self) -> String {
@@ -62,8 +62,24 @@ impl World {
     }
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
+/// Ends with the test, also with one that fails.
+struct Service(Child);
+
+impl Service {
+    fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
+        self.0.wait()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn signal(service: &Service, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(service.0.id().to_string()).status().unwrap();
     assert!(status.success());
 }
 
