@@ -21,6 +21,8 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// `fpas`, in the header of every state file of ours (first migration).
 const APPLICATION_ID: i64 = 0x6670_6173;
+/// Bytes of a page in a new file: half as many writes for a roster as with SQLite's 4096.
+const PAGE: u32 = 8192;
 /// A backup or another command may hold the write lock so long.
 const BUSY: Duration = Duration::from_secs(5);
 /// For a connection of the pool; longer means that the database is not there.
@@ -82,6 +84,7 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
 
     let options = SqliteConnectOptions::new()
         .filename(&place.path)
+        .page_size(PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)

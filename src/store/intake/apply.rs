@@ -50,8 +50,12 @@ const STEP_BACK: Sql = sql!(
     "UPDATE hire SET current = 0 FROM staged t
      WHERE t.verdict = 'engaged' AND hire.id = t.hire_id AND hire.revision = t.revision AND hire.current = 1"
 );
-const ADD: Sql = sql!(
-    "INSERT INTO hire (tenant, employee_id, engagement, feed, source_file, source_line, user_ref, display_name,
+/// On SQLite in the order of the file, which needs no look-ups; on PostgreSQL by key, so that two
+/// workers never wait for each other in a ring.
+macro_rules! add {
+    ($order:literal) => {
+        concat!(
+            "INSERT INTO hire (tenant, employee_id, engagement, feed, source_file, source_line, user_ref, display_name,
          manager_ref, language, start_date, start_time, zone, send_time, state, reason, what_to_do,
          start_at, send_at, window_from, window_until, day_from, day_until, look_at, first_seen, changed)
      SELECT $2, t.employee_id,
@@ -65,8 +69,12 @@ const ADD: Sql = sql!(
          s.start_at, s.send_at, s.send_at, s.window_until, s.day_from, s.day_until,
          CASE WHEN t.verdict = 'missed' THEN NULL ELSE s.look_at END, $1, $1
      FROM staged t JOIN starts s ON s.id = t.start_id
-     WHERE t.verdict IN ('added', 'missed', 'engaged') ORDER BY t.employee_id"
-);
+     WHERE t.verdict IN ('added', 'missed', 'engaged')",
+            $order
+        )
+    };
+}
+const ADD: Sql = sql!(sqlite: add!(""), postgres: add!(" ORDER BY t.employee_id"));
 const MOVE: Sql = sql!(concat!(
     "UPDATE hire SET user_ref = t.user_ref, display_name = t.display_name, manager_ref = t.manager_ref,
          language = t.language, start_date = s.start_date, start_time = s.start_time, zone = s.zone, send_time = $2,
