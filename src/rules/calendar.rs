@@ -43,8 +43,21 @@ pub enum ZoneError {
         iana: String,
     },
     /// Nobody knows it.
-    #[error("{0:?} is no zone that the time-zone data knows; write an IANA name such as Europe/Berlin")]
+    #[error("{text:?} is no zone that the time-zone data knows; {remedy}", text = .0, remedy = remedy(.0))]
     Unknown(String),
+}
+
+/// The name that was probably meant, if one is near.
+///
+/// chrono-tz lists every name that IANA has had for years; whether one is in force is jiff's to say.
+fn remedy(text: &str) -> String {
+    const NEAR: f64 = 0.93;
+    let likeness = |name: &str| strsim::jaro_winkler(&name.to_ascii_lowercase(), &text.to_ascii_lowercase());
+    let nearest = chrono_tz::TZ_VARIANTS.iter().map(|zone| (likeness(zone.name()), zone.name()));
+    match nearest.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
+        Some((likeness, name)) if likeness >= NEAR => format!("did you mean {name}?"),
+        Some(_) | None => "write an IANA name such as Europe/Berlin".to_owned(),
+    }
 }
 
 /// Names that IANA keeps for old systems only: neither places nor `UTC`.
@@ -68,6 +81,7 @@ impl Zone {
     /// for bad in ["", "EST", "IST", "CET", "GMT", "+5", "+05:30", "UTC+1", "europe/berlin", "Mars/Olympus", "../etc/passwd"] {
     ///     assert!(Zone::parse(bad).is_err(), "{bad}");
     /// }
+    /// assert!(Zone::parse("Europe/Berln").unwrap_err().to_string().ends_with("did you mean Europe/Berlin?"));
     /// ```
     pub fn parse(text: &str) -> Result<Self, ZoneError> {
         if looks_like_offset(text) {

@@ -51,6 +51,8 @@ pub struct Staging {
     tenant: String,
     /// The insert of a full batch, made once.
     full: Option<String>,
+    /// The last employee id, while each was greater than the one before; `None` = twins are possible.
+    ascending: Option<String>,
 }
 
 /// What one file would do.
@@ -85,7 +87,8 @@ impl Staging {
             }
             Store::Postgres(pool) => Link::Postgres(PgConnection::connect_with(&pool.connect_options()).await?),
         };
-        let mut staging = Self { link, feed: feed.to_owned(), tenant: tenant.to_owned(), full: None };
+        let mut staging =
+            Self { link, feed: feed.to_owned(), tenant: tenant.to_owned(), full: None, ascending: Some(String::new()) };
         staging.make_tables().await?;
         Ok(staging)
     }

@@ -97,13 +97,11 @@ async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &S
     if !gives_up || known {
         return Ok(());
     }
-    match attempt.tenant().policy().await {
-        Ok(_) => attempt.clock_agrees().await,
-        Err(_) => {
-            let look_at = Some(attempt.now() + UNCONFIRMED);
-            Err(Stop::Rest(Standstill { look_at, ..standstill.clone() }))
-        }
+    if attempt.tenant().policy().await.is_ok() {
+        return attempt.clock_agrees().await;
     }
+    let look_at = Some(attempt.now() + UNCONFIRMED);
+    Err(Stop::Rest(Standstill { look_at, ..standstill.clone() }))
 }
 
 /// Intent on disk, one POST, and what came of it on disk.

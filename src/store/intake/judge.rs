@@ -186,12 +186,14 @@ impl Staging {
     /// # Errors
     /// [`StoreError`].
     pub async fn judge(&mut self, now: DateTime<Utc>, complete: bool, rows: u64) -> Result<Counts, StoreError> {
+        let twins_possible = self.ascending.is_none();
         on_link!(&mut self.link, |db, text| {
             sqlx::query("COMMIT").execute(&mut *db).await?;
-            sqlx::query(text(INDEX)).execute(&mut *db).await?;
+            if complete || twins_possible {
+                sqlx::query(text(INDEX)).execute(&mut *db).await?;
+            }
             sqlx::query(text(ANALYZE)).execute(&mut *db).await?;
-            let twins = sqlx::query(text(FIND_TWINS)).execute(&mut *db).await?.rows_affected();
-            if twins > 0 {
+            if twins_possible && sqlx::query(text(FIND_TWINS)).execute(&mut *db).await?.rows_affected() > 0 {
                 sqlx::query(text(TWINS_ALIKE)).execute(&mut *db).await?;
                 sqlx::query(text(TWINS_UNLIKE)).bind(&self.tenant).execute(&mut *db).await?;
             }

@@ -69,6 +69,7 @@ impl Staging {
         for starts in batch.starts.chunks(200) {
             self.put_starts(starts).await?;
         }
+        self.watch_order(batch);
         for rows in batch.rows.chunks(200) {
             let text = match &self.full {
                 Some(text) if rows.len() == 200 => text.clone(),
@@ -97,6 +98,17 @@ impl Staging {
             }
         }
         Ok(())
+    }
+
+    /// Whole rosters often come sorted: then nobody stands twice, and twins need not be looked for.
+    fn watch_order(&mut self, batch: &Batch) {
+        for row in batch.rows.iter().filter(|row| !row.employee_id.is_empty()) {
+            match &mut self.ascending {
+                Some(last) if *last < row.employee_id => last.clone_from(&row.employee_id),
+                Some(_) => self.ascending = None,
+                None => return,
+            }
+        }
     }
 
     async fn put_starts(&mut self, starts: &[StagedStart]) -> Result<(), StoreError> {
