@@ -22,12 +22,12 @@ fn unclear() -> Vec<(&'static str, Effect)> {
         ("HTML", Effect::Html),
         ("empty", Effect::EmptyBody),
         ("cut JSON", Effect::CutJson),
-        ("later than the timeout", Effect::Delay(Duration::from_millis(900))),
+        ("later than the timeout", Effect::Delay(Duration::from_millis(1600))),
     ]
 }
 
 fn hasty() -> Limits {
-    Limits { graph_request: Duration::from_millis(400), ..short_limits() }
+    Limits { graph_request: Duration::from_millis(800), ..short_limits() }
 }
 
 async fn monday(lag: Duration) -> World {

@@ -9,19 +9,19 @@ const HEAD: &str = "employee_id,start_date,zone";
 #[tokio::test]
 async fn f27_a_file_is_taken_once_it_stands_still() {
     let mut desk = FeedDesk::new().await;
-    desk.feed.settle = Duration::from_millis(300);
+    desk.feed.settle = Duration::from_millis(1500);
     desk.write("x.csv", format!("{HEAD}\n"));
     desk.write(".hidden.csv", "x");
     desk.write("y.csv.PART", "x");
     desk.write("z.tmp", "x");
     assert!(desk.poll().await.is_empty());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     desk.write("x.csv", roster(HEAD, &["1,2027-03-01,Europe/Berlin"]));
     assert!(desk.poll().await.is_empty(), "it grew");
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(desk.poll().await.is_empty(), "it has not stood still long enough");
-    assert!(desk.eyes.next_settled("hr", desk.feed.settle).unwrap() < Duration::from_millis(200));
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(desk.eyes.next_settled("hr", desk.feed.settle).unwrap() < Duration::from_millis(1500));
+    tokio::time::sleep(Duration::from_millis(1600)).await;
     assert_eq!(counts(&desk.poll().await[0])[1], 1);
     assert_eq!(desk.names(""), [".hidden.csv", "y.csv.PART", "z.tmp"]);
 }
