@@ -268,7 +268,13 @@ impl Session {
                 tokio::select! {
                     _ = released.changed() => {}
                     // A client that waits says nothing; one that is gone reads as the end.
-                    _ = self.stream.get_mut().read(&mut buffer) => return Ok(Next::End),
+                    read = self.stream.get_mut().read(&mut buffer) => {
+                        // The rest of a letter is no farewell: it waits for the release, too.
+                        if read.is_ok_and(|n| n > 0) {
+                            let _ = released.changed().await;
+                        }
+                        return Ok(Next::End);
+                    }
                 }
             }
         }
