@@ -159,9 +159,9 @@ const FORGET_REJECTS: Sql = sql!("DELETE FROM known_reject WHERE feed = $1");
 const KEEP_REJECTS: Sql =
     sql!("INSERT INTO known_reject (feed, digest) SELECT $1, digest FROM digests ORDER BY digest");
 
-const MISSED_TODO: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
-const ZONE_TODO: &str = "no time zone: give the row a zone, or its site, city or country one in the feed's `zones`";
-const VANISHED_TODO: &str =
+const MISSED_REMEDY: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
+const ZONE_REMEDY: &str = "no time zone: give the row a zone, or its site, city or country one in the feed's `zones`";
+const VANISHED_REMEDY: &str =
     "the newest whole list no longer names this person: name them again, withdraw them, or `firstpass hire cancel`";
 
 /// One file, for its row and its event.
@@ -264,8 +264,8 @@ impl Staging {
                 .bind(&feed)
                 .bind(taken.file)
                 .bind(&send_time)
-                .bind(MISSED_TODO)
-                .bind(ZONE_TODO)
+                .bind(MISSED_REMEDY)
+                .bind(ZONE_REMEDY)
                 .execute(&mut *db)
                 .await;
             let added = match added {
@@ -280,7 +280,7 @@ impl Staging {
                     .bind(at)
                     .bind(&send_time)
                     .bind(taken.file)
-                    .bind(ZONE_TODO)
+                    .bind(ZONE_REMEDY)
                     .execute(&mut *db)
                     .await?
                     .rows_affected();
@@ -289,7 +289,7 @@ impl Staging {
                     sqlx::query(text(WITHDRAW)).bind(at).bind(taken.file).execute(&mut *db).await?.rows_affected();
             }
             let vanished = if gone > 0 {
-                sqlx::query(text(VANISH)).bind(at).bind(VANISHED_TODO).execute(&mut *db).await?.rows_affected()
+                sqlx::query(text(VANISH)).bind(at).bind(VANISHED_REMEDY).execute(&mut *db).await?.rows_affected()
             } else {
                 0
             };
