@@ -195,6 +195,15 @@ impl Cloud {
             Self::UsGovDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
         }
     }
+
+    /// What a token for Exchange Online (SMTP with XOAUTH2) is asked for.
+    pub fn outlook(self) -> &'static str {
+        match self {
+            Self::Global => "https://outlook.office365.com",
+            Self::UsGov => "https://outlook.office365.us",
+            Self::UsGovDod => "https://outlook-dod.office365.us",
+        }
+    }
 }
 
 /// One `[[feed]]` of kind `csv`.

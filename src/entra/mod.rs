@@ -16,12 +16,15 @@ mod failure;
 mod http;
 mod token;
 
+pub use token::Scope;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use secrecy::SecretString;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use tokio::sync::OnceCell;
@@ -120,7 +123,24 @@ impl Tenant {
     /// No token, or one that cannot be read.
     pub async fn permissions(&self) -> Result<Vec<String>, Failure> {
         let http = self.http().await?;
-        token::roles(&self.token.get(&http.reader).await?.secret)
+        token::roles(&self.token.get(&http.reader, Scope::Graph).await?.secret)
+    }
+
+    /// A token for somebody who talks to Microsoft beside this client, such as the mail. Kept for
+    /// each scope until five minutes before its end.
+    ///
+    /// # Errors
+    /// `Unauthorized` when the credential is refused or cannot be read, else `NotSent` or
+    /// `Throttled`; never `Unknown`.
+    pub async fn token(&self, scope: Scope) -> Result<SecretString, Failure> {
+        let http = self.http().await?;
+        let bearer = self.token.get(&http.reader, scope).await?;
+        Ok(SecretString::from(bearer.secret.secret().to_owned()))
+    }
+
+    /// Whoever got [`Tenant::token`] was refused with it: the next one is made anew.
+    pub async fn token_refused(&self) {
+        self.token.forget_all().await;
     }
 
     async fn http(&self) -> Result<&Http, Failure> {
@@ -179,13 +199,13 @@ impl Tenant {
     /// A read or a delete; a refused token is renewed once.
     async fn ask(&self, method: Method, call: &Call) -> Result<Answer, Failure> {
         let http = self.http().await?;
-        let bearer = self.token.get(&http.reader).await?;
+        let bearer = self.token.get(&http.reader, Scope::Graph).await?;
         let answer = self.once(http, &method, call, &bearer).await?;
         self.doubt(&bearer, answer.status).await;
         if answer.status != 401 {
             return Ok(answer);
         }
-        let bearer = self.token.get(&http.reader).await?;
+        let bearer = self.token.get(&http.reader, Scope::Graph).await?;
         let answer = self.once(http, &method, call, &bearer).await?;
         self.doubt(&bearer, answer.status).await;
         Ok(answer)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::http::{self, Answer, FIRST_ROOM};
-use super::{Call, Tenant, authorization, failure, lenient};
+use super::{Call, Scope, Tenant, authorization, failure, lenient};
 use crate::rules::attempt::{Code, Made, PassAsk};
 use crate::rules::guard::ListedPass;
 use crate::rules::verdict::{Failure, Said};
@@ -105,7 +105,7 @@ impl Tenant {
         let id = ask.user.to_string();
         let url = self.url(["users", &id, "authentication", PASSES], &[]);
         let http = self.http().await?;
-        let bearer = self.token.get(&http.reader).await?;
+        let bearer = self.token.get(&http.reader, Scope::Graph).await?;
         let request = http
             .poster
             .post(url)

@@ -30,10 +30,20 @@ use crate::rules::verdict::{Failure, Said};
 /// A token answer has some kilobytes; many roles make it longer.
 const TOKEN_BODY: usize = 64 * 1024;
 
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Microsoft Graph.
+    Graph,
+    /// Exchange Online by SMTP, with XOAUTH2.
+    Outlook,
+}
+
 /// The credential, made at first use and after each [`Token::forget`].
 pub(super) struct Token {
     settings: config::Tenant,
-    scope: String,
+    graph: String,
+    outlook: String,
     within: Duration,
     clock: Clock,
     slot: Mutex<Slot>,
@@ -54,18 +64,22 @@ pub(super) struct Bearer {
 
 impl Token {
     pub(super) fn new(settings: &config::Tenant, within: Duration, clock: Clock) -> Self {
-        let scope = format!("{}/.default", settings.graph_url.origin().ascii_serialization());
-        Self { settings: settings.clone(), scope, within, clock, slot: Mutex::default() }
+        let graph = format!("{}/.default", settings.graph_url.origin().ascii_serialization());
+        let outlook = format!("{}/.default", settings.cloud.outlook());
+        Self { settings: settings.clone(), graph, outlook, within, clock, slot: Mutex::default() }
     }
 
-    /// A token for Graph.
+    /// A token for this scope.
     ///
     /// # Errors
     /// `Unauthorized` when the secret cannot be read or the credential is refused, else `NotSent` or
     /// `Throttled`: without a token nothing was sent to Graph, so nothing is ever `Unknown` here.
-    pub(super) async fn get(&self, client: &reqwest::Client) -> Result<Bearer, Failure> {
+    pub(super) async fn get(&self, client: &reqwest::Client, scope: Scope) -> Result<Bearer, Failure> {
         let (credential, age) = self.credential(client).await?;
-        let scopes = [self.scope.as_str()];
+        let scopes = [match scope {
+            Scope::Graph => self.graph.as_str(),
+            Scope::Outlook => self.outlook.as_str(),
+        }];
         let outcome = match tokio::time::timeout(self.within, credential.get_token(&scopes, None)).await {
             // azure_identity takes `{}` for a token of no letters.
             Ok(Ok(token)) if token.token.secret().is_empty() => {
@@ -86,6 +100,11 @@ impl Token {
         if slot.age == age {
             slot.credential = None;
         }
+    }
+
+    /// Drops the credential, whatever its age.
+    pub(super) async fn forget_all(&self) {
+        self.slot.lock().await.credential = None;
     }
 
     async fn credential(&self, client: &reqwest::Client) -> Result<(Arc<ClientSecretCredential>, u64), Failure> {

@@ -227,6 +227,13 @@ impl ModelTenant {
         self.shared.released.send_modify(|count| *count += 1);
     }
 
+    /// Whether this is a token that the tenant gave out for this audience
+    /// (`https://outlook.office365.com`) and that is not over.
+    pub fn gave_token(&self, audience: &str, token: &str) -> bool {
+        let state = self.shared.lock();
+        state.tokens.check(self.shared.now(&state), &state.directory, audience, token).is_ok()
+    }
+
     /// Makes every token that is out invalid.
     pub fn revoke_tokens(&self) {
         self.shared.lock().tokens.revoke();

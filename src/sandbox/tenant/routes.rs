@@ -95,7 +95,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let header = parts.headers.get(header::AUTHORIZATION);
         let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let state = shared.lock();
-        state.tokens.roles(shared.now(&state), &state.directory, text).map(Caller)
+        state.tokens.roles(shared.now(&state), &state.directory, &shared.origin, text).map(Caller)
     }
 }
 

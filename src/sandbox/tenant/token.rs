@@ -19,9 +19,18 @@ const LIFE: TimeDelta = TimeDelta::seconds(3600);
 /// Tokens that are remembered; older ones are refused.
 const KEPT: usize = 1000;
 
+/// Graph's name in scopes; tokens for it are for the model's own origin.
+const GRAPH: &str = "https://graph.microsoft.com";
+/// Exchange Online in the clouds of the settings.
+const OUTLOOK: [&str; 3] =
+    ["https://outlook.office365.com", "https://outlook.office365.us", "https://outlook-dod.office365.us"];
+/// What the app may do in Exchange Online.
+const SEND_AS_APP: &str = "SMTP.SendAsApp";
+
 /// A token that was given out.
 struct Given {
     token: String,
+    audience: String,
     roles: Vec<String>,
     until: DateTime<Utc>,
 }
@@ -36,24 +45,37 @@ impl Tokens {
         self.0.clear();
     }
 
-    /// The token's `roles`, or 401.
+    /// The `roles` of the bearer's token for this audience, or 401.
     pub(super) fn roles(
         &self,
         now: DateTime<Utc>,
         directory: &Directory,
+        audience: &str,
         authorization: &str,
     ) -> Result<Vec<String>, Answer> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(unauthenticated("Access token is empty."));
         }
-        let given = self.0.iter().rev().find(|given| given.token == token.trim());
+        self.check(now, directory, audience, token.trim()).map_err(unauthenticated)
+    }
+
+    /// The `roles` of a token that was given out for this audience and is not over, or what is wrong.
+    pub(super) fn check(
+        &self,
+        now: DateTime<Utc>,
+        directory: &Directory,
+        audience: &str,
+        token: &str,
+    ) -> Result<Vec<String>, &'static str> {
+        let given = self.0.iter().rev().find(|given| given.token == token);
         match given {
             Some(given) if directory.tokens_expire && now >= given.until => {
-                Err(unauthenticated("Lifetime validation failed, the token is expired."))
+                Err("Lifetime validation failed, the token is expired.")
             }
+            Some(given) if given.audience != audience => Err("Access token validation failure. Invalid audience."),
             Some(given) => Ok(given.roles.clone()),
-            None => Err(unauthenticated("Access token validation failure. Invalid signature.")),
+            None => Err("Access token validation failure. Invalid signature."),
         }
     }
 
@@ -66,14 +88,16 @@ impl Tokens {
         tenant: &str,
         form: &HashMap<String, String>,
     ) -> Answer {
-        if let Some((status, error, number, words)) = refusal(directory, origin, tenant, form) {
-            return refused(now, status, error, number, &words);
-        }
-        let token = jwt(now, directory, origin);
+        let audience = match judged(directory, origin, tenant, form) {
+            Ok(audience) => audience,
+            Err((status, error, number, words)) => return refused(now, status, error, number, &words),
+        };
+        let roles = if audience == origin { directory.permissions.clone() } else { vec![SEND_AS_APP.to_owned()] };
+        let token = jwt(now, directory, &audience, &roles);
         if self.0.len() >= KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(Given { token: token.clone(), roles: directory.permissions.clone(), until: now + LIFE });
+        self.0.push_back(Given { token: token.clone(), audience, roles, until: now + LIFE });
         Answer::plain_json(
             200,
             json!({
@@ -88,40 +112,49 @@ impl Tokens {
 
 type Refusal = (u16, &'static str, u32, String);
 
-fn refusal(directory: &Directory, origin: &str, tenant: &str, form: &HashMap<String, String>) -> Option<Refusal> {
+/// The audience of the token that is due, or the refusal.
+fn judged(
+    directory: &Directory,
+    origin: &str,
+    tenant: &str,
+    form: &HashMap<String, String>,
+) -> Result<String, Refusal> {
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     if !tenant.eq_ignore_ascii_case(&directory.tenant_id.to_string()) {
         let words = format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.");
-        return Some((400, "invalid_request", 90_002, words));
+        return Err((400, "invalid_request", 90_002, words));
     }
     if field("grant_type") != "client_credentials" {
         let words = "The app requested an unsupported grant type.".to_owned();
-        return Some((400, "unsupported_grant_type", 70_003, words));
+        return Err((400, "unsupported_grant_type", 70_003, words));
     }
     let app = field("client_id");
     if app != directory.client_id {
         let words =
             format!("Application with identifier '{app}' was not found in the directory '{}'.", directory.organization);
-        return Some((400, "unauthorized_client", 700_016, words));
+        return Err((400, "unauthorized_client", 700_016, words));
     }
     if directory.secret_expired {
         let words = format!("The provided client secret keys for app '{app}' are expired.");
-        return Some((401, "invalid_client", 7_000_222, words));
+        return Err((401, "invalid_client", 7_000_222, words));
     }
     if field("client_secret") != directory.client_secret {
         let words = format!(
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'."
         );
-        return Some((401, "invalid_client", 7_000_215, words));
+        return Err((401, "invalid_client", 7_000_215, words));
     }
     let scope = field("scope");
-    let ours = format!("{origin}/.default");
-    if scope != ours && scope != "https://graph.microsoft.com/.default" {
-        let words =
-            format!("The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid.");
-        return Some((400, "invalid_scope", 70_011, words));
+    match scope.strip_suffix("/.default") {
+        Some(resource) if resource == origin || resource == GRAPH => Ok(origin.to_owned()),
+        Some(resource) if OUTLOOK.contains(&resource) => Ok(resource.to_owned()),
+        Some(_) | None => {
+            let words = format!(
+                "The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid."
+            );
+            Err((400, "invalid_scope", 70_011, words))
+        }
     }
-    None
 }
 
 fn refused(now: DateTime<Utc>, status: u16, error: &str, number: u32, words: &str) -> Answer {
@@ -143,19 +176,19 @@ fn refused(now: DateTime<Utc>, status: u16, error: &str, number: u32, words: &st
     )
 }
 
-/// Looks like Microsoft's access token for Graph, version 1.0.
-fn jwt(now: DateTime<Utc>, directory: &Directory, origin: &str) -> String {
+/// Looks like Microsoft's access token, version 1.0.
+fn jwt(now: DateTime<Utc>, directory: &Directory, audience: &str, roles: &[String]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = json!({ "typ": "JWT", "alg": "RS256", "kid": "sandbox" });
     let claims = json!({
-        "aud": origin,
+        "aud": audience,
         "iss": format!("https://sts.windows.net/{}/", directory.tenant_id),
         "iat": now.timestamp(),
         "nbf": now.timestamp(),
         "exp": (now + LIFE).timestamp(),
         "appid": directory.client_id,
         "idtyp": "app",
-        "roles": directory.permissions,
+        "roles": roles,
         "tid": directory.tenant_id,
         "uti": Uuid::new_v4().simple().to_string(),
         "ver": "1.0",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use firstpass::entra::Scope;
 use firstpass::rules::verdict::Failure;
 use firstpass::sandbox::tenant::{Effect, Kind, When};
 
@@ -92,4 +93,26 @@ async fn a_permission_that_is_granted_is_used_at_once() {
     assert_eq!(kind_of(scene.ours.roles(scene.hire).await), "refused");
     assert!(scene.ours.permissions().await.unwrap().contains(&wanted));
     assert_eq!(kind_of(scene.ours.roles(scene.hire).await), "ok");
+}
+
+#[tokio::test]
+async fn f105_a_token_is_for_one_audience() {
+    use secrecy::ExposeSecret as _;
+    let scene = scene();
+    let outlook = scene.ours.token(Scope::Outlook).await.unwrap();
+    let graph = scene.ours.token(Scope::Graph).await.unwrap();
+    let (outlook, graph) = (outlook.expose_secret(), graph.expose_secret());
+    let audience = "https://outlook.office365.com";
+    assert!(scene.model.gave_token(audience, outlook) && !scene.model.gave_token(audience, graph));
+    assert_eq!(scene.ours.token(Scope::Outlook).await.unwrap().expose_secret(), outlook, "kept, for each scope");
+    assert_eq!(scene.model.count(Kind::Token), 2);
+
+    let ca = reqwest::Certificate::from_pem(scene.ca.pem().as_bytes()).unwrap();
+    let http = reqwest::Client::builder().tls_certs_merge([ca]).build().unwrap();
+    let url = scene.model.origin().join("/v1.0/organization").unwrap();
+    for (token, wanted) in [(graph, 200), (outlook, 401)] {
+        assert_eq!(http.get(url.clone()).bearer_auth(token).send().await.unwrap().status(), wanted);
+    }
+    scene.ours.token_refused().await;
+    assert_ne!(scene.ours.token(Scope::Outlook).await.unwrap().expose_secret(), outlook, "made anew");
 }
