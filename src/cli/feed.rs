@@ -16,14 +16,17 @@ use crate::work::intake;
 #[derive(Debug, Subcommand)]
 pub enum Act {
     /// Files and readings, newest first, with what became of them.
+    #[command(after_help = "Example: firstpass feed list --feed hr")]
     List {
         /// Only this feed, by its name in the settings.
         #[arg(long, value_name = "NAME")]
         feed: Option<String>,
     },
     /// Lets a held file in, as it was judged.
+    #[command(after_help = "Example: firstpass feed accept hires.csv --reason 'a class of trainees'")]
     Accept(Answer),
     /// Does not let a held file in; it goes to rejected/.
+    #[command(after_help = "Example: firstpass feed refuse hires.csv --reason 'last year again'")]
     Refuse(Answer),
 }
 

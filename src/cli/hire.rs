@@ -21,6 +21,7 @@ use crate::store::{Filter, HireRow, KeyText, Operate, Operated, ReviewRow, Store
 #[derive(Debug, Subcommand)]
 pub enum Act {
     /// All hires, or those of a state or tenant; `--json` has every column of the view `review_hire`.
+    #[command(after_help = "Example: firstpass hire list --state attention")]
     List {
         /// Only this state.
         #[arg(long, value_name = "STATE", value_parser = states())]
@@ -30,17 +31,22 @@ pub enum Act {
         tenant: Option<String>,
     },
     /// The whole story of one hire: what happened, in order, and what will happen next.
+    #[command(after_help = "Example: firstpass hire show E1001")]
     Show {
         /// Employee id, or tenant/employee-id.
         key: String,
     },
     /// Opens a new window from now: all checks again, and a pass that is valid at once.
+    #[command(after_help = "Example: firstpass hire retry E1001 --reason 'the phone is removed'")]
     Retry(Order),
     /// Sends nothing until released.
+    #[command(after_help = "Example: firstpass hire hold E1001 --reason 'HR asked to wait'")]
     Hold(Order),
     /// Ends a hold, or takes a cancellation back.
+    #[command(after_help = "Example: firstpass hire release E1001 --reason 'HR is sure now'")]
     Release(Order),
     /// No pass; a live one is deleted and its recipient told.
+    #[command(after_help = "Example: firstpass hire cancel E1001 --reason 'will not come'")]
     Cancel(Order),
 }
 

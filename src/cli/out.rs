@@ -49,6 +49,13 @@ impl Out {
         stdout.flush()
     }
 
+    /// A text made of nothing but our own words, as it is: a script, a manual page. Never data.
+    pub fn own_words(self, text: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text)?;
+        stdout.flush()
+    }
+
     /// Columns under their heads; says `nothing` instead of an empty table.
     pub fn table<const N: usize>(self, heads: [&str; N], rows: &[[String; N]], nothing: &str) -> io::Result<()> {
         if rows.is_empty() {
@@ -108,6 +115,38 @@ fn escape_json(text: &str) -> Cow<'_, str> {
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Columns of a terminal that nobody widened.
+pub const COLUMNS: usize = 80;
+
+/// A line in pieces of at most [`COLUMNS`], broken at blanks, the later ones indented two deeper than it.
+///
+/// ```
+/// use firstpass::cli::out::wrapped;
+/// assert_eq!(wrapped("  short"), ["  short"]);
+/// let pieces = wrapped(&format!("  {} end", "word ".repeat(16).trim_end()));
+/// assert_eq!(pieces[1], "    word end");
+/// assert!(pieces.iter().all(|piece| piece.chars().count() <= 80));
+/// ```
+pub fn wrapped(line: &str) -> Vec<String> {
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    let mut pieces = vec![];
+    let mut piece = " ".repeat(indent);
+    let mut empty = true;
+    for word in line.trim_start().split(' ') {
+        if !empty && piece.chars().count() + 1 + word.chars().count() > COLUMNS {
+            pieces.push(std::mem::replace(&mut piece, " ".repeat(indent + 2)));
+            empty = true;
+        }
+        if !empty {
+            piece.push(' ');
+        }
+        piece.push_str(word);
+        empty = false;
+    }
+    pieces.push(piece);
+    pieces
 }
 
 #[cfg(test)]

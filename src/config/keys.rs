@@ -4,6 +4,8 @@
 //! made from [`KEYS`]. A key whose function a later version brings stands here too, with
 //! [`Served`] saying what happens to it now. Bounds are part of the kind.
 
+use std::fmt;
+
 /// A key and everything that is known about it.
 #[derive(Debug)]
 pub struct Key {
@@ -64,6 +66,42 @@ pub enum Kind {
     Columns,
     /// Place = IANA zone.
     Zones,
+}
+
+impl fmt::Display for Kind {
+    /// For `config keys`: what a value must be, in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text"),
+            Self::Name => f.write_str("name"),
+            Self::Whole(from, to) => write!(f, "whole number, {from} to {to}"),
+            Self::Share => f.write_str("share, 0 to 1"),
+            Self::Flag => f.write_str("true or false"),
+            Self::Span(from, to) => write!(f, "duration, {} to {}", span(*from), span(*to)),
+            Self::Time => f.write_str("wall time"),
+            Self::Zone => f.write_str("IANA zone"),
+            Self::Cron => f.write_str("cron with seconds"),
+            Self::Origin => f.write_str("https origin"),
+            Self::StateUrl => f.write_str("sqlite:PATH"),
+            Self::Id => f.write_str("UUID"),
+            Self::File => f.write_str("path"),
+            Self::Secret => f.write_str("file with a secret"),
+            Self::Word(words) => f.write_str(&words.join(" | ")),
+            Self::Texts => f.write_str("list of texts"),
+            Self::Domains => f.write_str("list of mail domains"),
+            Self::Addresses => f.write_str("list of mail addresses"),
+            Self::Mailbox => f.write_str("Name <address>"),
+            Self::Columns => f.write_str("table of field = header"),
+            Self::Zones => f.write_str("table of place = zone"),
+        }
+    }
+}
+
+/// As the settings write it: 30s, 10m, 8h, 30d.
+fn span(seconds: u64) -> String {
+    let unit =
+        [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")].into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0);
+    unit.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
 }
 
 /// What stands there when nothing is set.

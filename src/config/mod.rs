@@ -34,6 +34,7 @@ use crate::rules::hire::MailAddress;
 
 pub use limits::Limits;
 pub use secret::{SecretError, SecretFile};
+pub use source::LISTS;
 pub use zones::{TzVersions, tz_versions};
 
 /// Where the settings lie when neither `--config` nor `FIRSTPASS_CONFIG` says so.

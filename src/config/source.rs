@@ -23,7 +23,7 @@ const PREFIX: &str = "FIRSTPASS_";
 /// Variables with our prefix that are no settings.
 const OURS: [&str; 2] = ["FIRSTPASS_CONFIG", "FIRSTPASS_LOG"];
 /// Tables that are written `[[…]]`.
-pub(super) const LISTS: [&str; 2] = ["tenant", "feed"];
+pub const LISTS: [&str; 2] = ["tenant", "feed"];
 
 /// A value that is set, and where.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ mod usage;
 mod hires;
 mod files;
 mod running;
+mod pages;
 
 /// The Friday before Monday, 2 March 2037.
 const FRIDAY: &str = "2037-02-27T12:00:00Z";

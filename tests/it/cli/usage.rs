@@ -5,41 +5,39 @@ use std::process::Stdio;
 
 use crate::world::World;
 
+use super::pages::all_commands;
 use super::{calm, command, firstpass, ran, session, weekend};
 
 #[test]
 fn every_help_text() {
     let dir = tempfile::tempdir().unwrap();
-    let paths: &[&[&str]] = &[
-        &[],
-        &["run"],
-        &["sandbox"],
-        &["check"],
-        &["plan"],
-        &["import"],
-        &["feed"],
-        &["feed", "list"],
-        &["feed", "accept"],
-        &["feed", "refuse"],
-        &["hire"],
-        &["hire", "list"],
-        &["hire", "show"],
-        &["hire", "retry"],
-        &["hire", "hold"],
-        &["hire", "release"],
-        &["hire", "cancel"],
-        &["config"],
-        &["config", "init"],
-        &["config", "show"],
-    ];
     let mut text = String::new();
-    for path in paths {
-        let args: Vec<&str> = path.iter().copied().chain(["--help"]).collect();
+    for path in all_commands() {
+        let args: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
         let ran = ran(&command(dir.path(), &args).output().unwrap());
         assert_eq!(ran.status, 0, "{path:?}");
+        let leaf = !ran.stdout.contains("\nCommands:\n");
+        assert!(!leaf || ran.stdout.contains("\nExample: firstpass "), "no example: {}", ran.stdout);
         let _ = writeln!(text, "$ firstpass {}\n{}", args.join(" "), ran.stdout);
     }
     insta::assert_snapshot!("help", text);
+}
+
+#[test]
+fn every_key_is_told_with_kind_default_and_meaning() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = ran(&command(dir.path(), &["config", "keys"]).output().unwrap());
+    assert!(text.stdout.lines().all(|line| line.chars().count() <= 80), "{}", text.stdout);
+    let (first, rest) = text.stdout.split_once("[[tenant]]").unwrap();
+    insta::assert_snapshot!("keys", first);
+    assert!(rest.contains("  feed.settle                 \"10s\"\n"), "{rest}");
+    let json = ran(&command(dir.path(), &["config", "keys", "--json"]).output().unwrap());
+    let keys: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(keys.len(), firstpass::config::keys::KEYS.len());
+    let names = ["by_tenant", "default", "example", "key", "kind", "meaning", "needed", "served"];
+    assert!(keys.iter().all(|key| key.keys().eq(names)), "{}", json.stdout);
+    let poll = keys.iter().find(|key| key["key"] == "schedule.poll").unwrap();
+    assert_eq!((&poll["default"], &poll["by_tenant"]), (&"\"0 * * * * *\"".into(), &false.into()));
 }
 
 #[test]
