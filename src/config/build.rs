@@ -301,6 +301,8 @@ fn feed(sources: &Sources, scope: Scope) -> Option<Feed> {
         keep_files: span("feed.keep_files")?,
         columns: sources.get(scope, "feed.columns", word::columns)?,
         zones: sources.get(scope, "feed.zones", word::zones)?,
+        encoding: sources.get(scope, "feed.encoding", word::encoding),
+        date_format: sources.get(scope, "feed.date_format", word::date_format),
     })
 }
 

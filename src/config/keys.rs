@@ -66,6 +66,10 @@ pub enum Kind {
     Columns,
     /// Place = IANA zone.
     Zones,
+    /// A label of the WHATWG Encoding Standard.
+    Encoding,
+    /// strftime text that names a whole day.
+    DateFormat,
 }
 
 impl fmt::Display for Kind {
@@ -168,8 +172,8 @@ impl Key {
 }
 
 use Kind::{
-    Addresses, Columns, Cron, Domains, File, Flag, Id, Mailbox, Name, Origin, Secret, Share, Span, StateUrl, Text,
-    Texts, Time, Whole, Word, Zone, Zones,
+    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Mailbox, Name, Origin, Secret, Share,
+    Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
 };
 use Served::{NoEffect, NotYet, Only};
 use Value::{Default, Needed, Unset, Usual};
@@ -239,8 +243,8 @@ pub const KEYS: &[Key] = &[
     key("feed.keep_files", Span(HOUR, 3660 * DAY), Default(r#""30d""#), "done, rejected and refused files go after this").but(NoEffect),
     key("feed.columns", Columns, Default("{}"), r#"field = header, as { employee_id = "WorkerID" }; well-known headers need no entry"#),
     key("feed.zones", Zones, Default("{}"), r#"by site, then city, then country, as { "Chicago" = "America/Chicago" }"#),
-    key("feed.encoding", Text, Unset(r#""windows-1252""#), "for files that are neither UTF-8 nor have a BOM; without it they are rejected").but(NotYet),
-    key("feed.date_format", Text, Unset(r#""%d/%m/%Y""#), "strftime, when the dates are not ISO 8601").but(NotYet),
+    key("feed.encoding", Encoding, Unset(r#""windows-1252""#), "for files that are neither UTF-8 nor have a BOM; without it they are rejected"),
+    key("feed.date_format", DateFormat, Unset(r#""%d/%m/%Y""#), "strftime, when the dates are not ISO 8601; four-digit years, English month names"),
     key("feed.url_file", Secret, Unset(r#""hr-database-url""#), "kind = \"sql\": the database's URL").but(NotYet),
     key("feed.query", Text, Unset(r#""SELECT * FROM starters""#), "kind = \"sql\": read-only").but(NotYet),
 

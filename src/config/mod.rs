@@ -11,6 +11,7 @@
 
 mod build;
 mod cross;
+mod encodings;
 pub mod keys;
 mod limits;
 pub mod secret;
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 use crate::rules::calendar::{Schedule, Zone};
 use crate::rules::channel::ChannelRules;
+use crate::rules::dates::DateFormat;
 use crate::rules::guard::{GuardRules, PassRules};
 use crate::rules::hire::MailAddress;
 
@@ -236,6 +238,10 @@ pub struct Feed {
     pub columns: BTreeMap<String, String>,
     /// Site, city or country as the feed writes it → zone.
     pub zones: BTreeMap<String, Zone>,
+    /// Of files that are neither UTF-8 nor have a BOM.
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+    /// How the feed writes its dates; ISO 8601 without it.
+    pub date_format: Option<DateFormat>,
 }
 
 /// `[mail]`.

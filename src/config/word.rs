@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::Mailbox;
 use super::keys::{FIELDS, Key, Kind, Served};
 use crate::rules::calendar;
+use crate::rules::dates::DateFormat;
 use crate::rules::hire::MailAddress;
 
 /// A value before its kind is known.
@@ -83,6 +84,8 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
         Kind::Mailbox => mailbox(raw).map(drop),
         Kind::Columns => columns(raw).map(drop),
         Kind::Zones => zones(raw).map(drop),
+        Kind::Encoding => encoding(raw).map(drop),
+        Kind::DateFormat => date_format(raw).map(drop),
     }
 }
 
@@ -320,4 +323,12 @@ pub(super) fn zones(raw: &Raw) -> Parsed<BTreeMap<String, calendar::Zone>> {
         Err(error) => Err(format!("{place:?}: {error}")),
     };
     table(raw)?.into_iter().map(read).collect()
+}
+
+pub(super) fn encoding(raw: &Raw) -> Parsed<&'static encoding_rs::Encoding> {
+    super::encodings::parse(&plain(raw)?)
+}
+
+pub(super) fn date_format(raw: &Raw) -> Parsed<DateFormat> {
+    DateFormat::parse(&plain(raw)?)
 }

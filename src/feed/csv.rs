@@ -2,32 +2,29 @@
 //!
 //! The file is read from an open descriptor, row by row, in bounded memory; nothing here writes the
 //! state. What makes the whole file unreadable is an [`Unreadable`] with a sentence; what concerns
-//! one row is a [`Bad`] row and the others go in. Read on in `rules::record`.
+//! one row is a rejected row and the others go in. Read on in `rows` (bytes → records), then in
+//! `rules::record` (records → hires) and `stager`.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use encoding_rs::Encoding;
 use sha2::{Digest, Sha256};
 
-use super::guarded::{Guarded, hex};
+use super::guarded::hex;
+use super::rows::Rows;
+use super::stager::Stager;
 use crate::config;
-use crate::rules::calendar::{NoMorning, Schedule, first_look, morning};
-use crate::rules::headers::{Columns, Field, HeaderError, LINE_COLUMN, REASON_COLUMN};
-use crate::rules::hire::{Hire, Start};
-use crate::rules::intake::{Age, first_seen, is_past};
-use crate::rules::record::{Bad, Cells, FeedRules, HireRecord, Reject, parse};
-use crate::rules::staged::{Batch, StagedRow, StagedStart, Verdict};
+use crate::rules::calendar::Schedule;
+use crate::rules::headers::{Field, HeaderError, LINE_COLUMN, REASON_COLUMN};
+use crate::rules::hire::Start;
+use crate::rules::intake::Age;
+use crate::rules::record::{Cells, FeedRules, HireRecord, Reject, parse};
+use crate::rules::staged::Batch;
 
 /// A feed names the people of one company; more rows than this is something else.
 const ROWS: u64 = 1_000_000;
-/// Rows handed on at once: a statement of this many is fast on both engines.
-const BATCH: usize = 200;
-/// Distinct starts remembered; a file that names more computes some twice.
-const STARTS: usize = 20_000;
 
 /// Why a whole file cannot be read. The text is a sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +49,8 @@ pub struct Rules {
     pub schedule: Schedule,
     /// What is past.
     pub age: Age,
+    /// Of files that are neither UTF-8 nor have a BOM.
+    pub encoding: Option<&'static Encoding>,
 }
 
 impl Rules {
@@ -63,9 +62,11 @@ impl Rules {
                 zones: feed.zones.iter().map(|(place, zone)| (place.trim().to_lowercase(), zone.clone())).collect(),
                 zone: rules.zone.clone(),
                 start_at: rules.schedule.start_at,
+                date_format: feed.date_format.clone(),
             },
             schedule: rules.schedule.clone(),
             age: Age { late_until: rules.schedule.late_until, recent: feed.recent },
+            encoding: feed.encoding,
         }
     }
 }
@@ -81,15 +82,6 @@ pub struct Reading {
     pub correction: bool,
 }
 
-impl Cells for csv::StringRecord {
-    fn cell(&self, place: usize) -> &str {
-        self.get(place).unwrap_or_default()
-    }
-    fn count(&self) -> usize {
-        self.len()
-    }
-}
-
 /// Reads a whole file; `take` gets its rows in batches and says whether to go on.
 ///
 /// # Errors
@@ -101,7 +93,7 @@ pub fn read(
     mut take: impl FnMut(Batch) -> bool,
 ) -> Result<Reading, Unreadable> {
     let mut rows = Rows::open(file, rules)?;
-    let mut stager = Stager { rules, now, starts: HashMap::new(), next: 0, batch: Batch::default() };
+    let mut stager = Stager::new(rules, now);
     let mut count: u64 = 0;
     while let Some(line) = rows.advance()? {
         count += 1;
@@ -110,15 +102,23 @@ pub fn read(
         }
         let record = HireRecord { line, columns: &rows.columns, cells: &rows.record };
         stager.push(parse(&record, &rules.feed), line);
-        if stager.batch.rows.len() >= BATCH && !take(std::mem::take(&mut stager.batch)) {
-            return Err(Unreadable::File("reading was stopped".to_owned()));
+        if let Some(batch) = stager.full()
+            && !take(batch)
+        {
+            return Err(stopped());
         }
     }
-    if !stager.batch.rows.is_empty() && !take(stager.batch) {
-        return Err(Unreadable::File("reading was stopped".to_owned()));
+    if let Some(batch) = stager.rest()
+        && !take(batch)
+    {
+        return Err(stopped());
     }
     let correction = !rows.columns.ours().is_empty();
     Ok(Reading { sha256: rows.finish(), rows: count, correction })
+}
+
+fn stopped() -> Unreadable {
+    Unreadable::File("reading was stopped".to_owned())
 }
 
 /// A rejected row on its second reading.
@@ -208,185 +208,4 @@ fn why(record: &HireRecord<'_>, rules: &Rules, reason: Option<&str>) -> Reject {
 fn no_such_day(start: &Start) -> String {
     let zone = start.zone.as_ref().map_or("", |zone| zone.as_str());
     format!("the day {} cannot be served in {zone}: its clocks have no such day, or it lies too far away", start.date)
-}
-
-/// The records of a file behind its header.
-struct Rows {
-    reader: csv::Reader<Guarded>,
-    columns: Columns,
-    record: csv::StringRecord,
-}
-
-impl Rows {
-    fn open(file: File, rules: &Rules) -> Result<Self, Unreadable> {
-        sniff(&file)?;
-        let reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(64 * 1024)
-            .from_reader(Guarded::new(file)?);
-        let mut rows = Self { reader, columns: Columns::default(), record: csv::StringRecord::new() };
-        if rows.advance()?.is_none() {
-            return Err(Unreadable::File("the file is empty: it has not even a header".to_owned()));
-        }
-        let headers: Vec<String> = rows.record.iter().map(str::to_owned).collect();
-        if headers.iter().any(|header| header.chars().any(char::is_control)) {
-            return Err(Unreadable::File(
-                "the header has a control character; write the file anew as CSV in UTF-8".to_owned(),
-            ));
-        }
-        only_commas(&headers)?;
-        rows.columns = Columns::find(&headers, &rules.feed.columns)?;
-        Ok(rows)
-    }
-
-    /// The next record that is not blank, and its line.
-    fn advance(&mut self) -> Result<Option<u64>, Unreadable> {
-        loop {
-            match self.reader.read_record(&mut self.record) {
-                Ok(true) => {}
-                Ok(false) => return self.whole().map(|()| None),
-                Err(error) => return Err(self.broken(&error)),
-            }
-            let line = self.reader.get_mut().next_line();
-            if self.record.iter().any(|cell| !cell.trim().is_empty()) {
-                return Ok(Some(line));
-            }
-        }
-    }
-
-    fn whole(&self) -> Result<(), Unreadable> {
-        match self.reader.get_ref().open_quote() {
-            None => Ok(()),
-            Some(line) => Err(Unreadable::File(format!(
-                "a quote that opens in the record on line {line} never closes: the file seems to be cut off. Nothing was taken"
-            ))),
-        }
-    }
-
-    fn broken(&mut self, error: &csv::Error) -> Unreadable {
-        if let Some(fault) = self.reader.get_ref().fault() {
-            return Unreadable::File(fault.to_owned());
-        }
-        let line = self.reader.get_mut().next_line();
-        match error.kind() {
-            csv::ErrorKind::Utf8 { .. } => {
-                Unreadable::File(format!("line {line} is not UTF-8; export the file as UTF-8. Nothing was taken"))
-            }
-            csv::ErrorKind::Io(source) => Unreadable::Io(io::Error::new(source.kind(), source.to_string())),
-            _ => Unreadable::File(format!("line {line} is no CSV: {error}")),
-        }
-    }
-
-    fn finish(self) -> String {
-        self.reader.into_inner().sha256()
-    }
-}
-
-/// What a file is that is no CSV in UTF-8, by its first bytes.
-fn sniff(file: &File) -> Result<(), Unreadable> {
-    let mut first = [0_u8; 4];
-    let n = file.read_at(&mut first, 0)?;
-    let first = first.get(..n).unwrap_or_default();
-    let what = if first.starts_with(&[0xFF, 0xFE]) || first.starts_with(&[0xFE, 0xFF]) {
-        "is UTF-16; export it as UTF-8"
-    } else if first.starts_with(b"PK\x03\x04") {
-        "is a zip archive or a workbook; export it as CSV"
-    } else if first.starts_with(&[0x1F, 0x8B]) {
-        "is a gzip archive; unpack it first"
-    } else {
-        return Ok(());
-    };
-    Err(Unreadable::File(format!("the file {what}. Nothing was taken")))
-}
-
-fn only_commas(headers: &[String]) -> Result<(), Unreadable> {
-    let [only] = headers else { return Ok(()) };
-    for (delimiter, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")] {
-        if only.contains(delimiter) {
-            return Err(Unreadable::File(format!(
-                "the columns are separated by {name}; export the file with commas. Nothing was taken"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The instants of a start: its number, and the start instant.
-type Known = Result<(i64, Option<DateTime<Utc>>), NoMorning>;
-
-struct Stager<'a> {
-    rules: &'a Rules,
-    now: DateTime<Utc>,
-    starts: HashMap<Start, Known>,
-    next: i64,
-    batch: Batch,
-}
-
-impl Stager<'_> {
-    fn push(&mut self, row: Result<Hire, Box<Bad>>, line: u64) {
-        let line = i64::try_from(line).unwrap_or(i64::MAX);
-        let staged = match row {
-            Ok(hire) => self.good(hire, line),
-            Err(bad) => self.bad(bad.employee_id.unwrap_or_default(), bad.date, line),
-        };
-        self.batch.rows.push(staged);
-    }
-
-    fn good(&mut self, hire: Hire, line: i64) -> StagedRow {
-        match self.instants(&hire.start) {
-            Ok((start, start_at)) => {
-                let verdict = first_seen(&hire, start_at, &self.rules.age, self.now).into();
-                let (employee_id, alike) = (hire.employee_id.clone(), alike(&hire));
-                StagedRow { line, employee_id, alike, verdict, facts: Some((hire, start)) }
-            }
-            Err(NoMorning::ZoneUnknown | NoMorning::NoSuchDay | NoMorning::OutOfRange) => {
-                self.bad(hire.employee_id, Some(hire.start.date), line)
-            }
-        }
-    }
-
-    fn bad(&self, employee_id: String, date: Option<chrono::NaiveDate>, line: i64) -> StagedRow {
-        let past = date.is_some_and(|date| is_past(date, None, &self.rules.age, self.now));
-        let verdict = if past && !employee_id.is_empty() { Verdict::BadPast } else { Verdict::Bad };
-        StagedRow { line, employee_id, alike: line, verdict, facts: None }
-    }
-
-    fn instants(&mut self, start: &Start) -> Known {
-        if let Some(known) = self.starts.get(start) {
-            return *known;
-        }
-        let known = self.compute(start);
-        if self.starts.len() >= STARTS {
-            self.starts.clear();
-        }
-        self.starts.insert(start.clone(), known);
-        known
-    }
-
-    fn compute(&mut self, start: &Start) -> Known {
-        let schedule = &self.rules.schedule;
-        let morning = match morning(start, schedule.send_at) {
-            Ok(morning) => Some(morning),
-            Err(NoMorning::ZoneUnknown) if start.zone.is_none() => None,
-            Err(error) => return Err(error),
-        };
-        let late = TimeDelta::from_std(schedule.late_until).unwrap_or(TimeDelta::MAX);
-        self.next += 1;
-        self.batch.starts.push(StagedStart {
-            id: self.next,
-            start: start.clone(),
-            window_until: morning.as_ref().and_then(|morning| morning.start.checked_add_signed(late)),
-            look_at: morning.as_ref().map(|morning| first_look(morning, schedule, self.now)),
-            morning,
-        });
-        Ok((self.next, morning.map(|morning| morning.start)))
-    }
-}
-
-/// Equal for rows whose fields say the same. Not keyed: who can write one row can write the other.
-fn alike(hire: &Hire) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    hire.hash(&mut hasher);
-    i64::from_ne_bytes(hasher.finish().to_ne_bytes())
 }

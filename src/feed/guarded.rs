@@ -1,14 +1,13 @@
-//! The bytes of a file on their way into the CSV reader: digested, counted and bounded.
+//! The decoded bytes of a file on their way into the CSV reader: counted and bounded.
 //!
 //! Follows the quotes as the CSV reader does, so that a record or field without an end is refused
 //! before it is kept in memory, a quote that never closes is seen (a file cut in two), and every
-//! record knows the line on which it starts, as an editor counts. Reads the descriptor only.
+//! record knows the line on which it starts, as an editor counts: CRLF, LF and CR each end one.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
-use sha2::{Digest, Sha256};
+use super::encoding::{Text, Written};
 
 /// A field longer than this is no field of a person.
 const FIELD_BYTES: usize = 64 * 1024;
@@ -30,8 +29,8 @@ enum Place {
 /// A file read once from its start.
 #[derive(Debug)]
 pub(crate) struct Guarded {
-    file: File,
-    digest: Sha256,
+    text: Text,
+    delimiter: u8,
     place: Place,
     line: u64,
     after_cr: bool,
@@ -40,17 +39,15 @@ pub(crate) struct Guarded {
     columns: usize,
     record_line: u64,
     starts: VecDeque<u64>,
-    offset: u64,
     fault: Option<String>,
 }
 
 impl Guarded {
-    /// Starts at the first byte.
-    pub(crate) fn new(mut file: File) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        Ok(Self {
-            file,
-            digest: Sha256::new(),
+    /// Starts at the first letter.
+    pub(crate) fn new(text: Text, delimiter: u8) -> Self {
+        Self {
+            text,
+            delimiter,
             place: Place::RecordStart,
             line: 1,
             after_cr: false,
@@ -59,9 +56,8 @@ impl Guarded {
             columns: 1,
             record_line: 1,
             starts: VecDeque::new(),
-            offset: 0,
             fault: None,
-        })
+        }
     }
 
     /// The line of the next record that the CSV reader hands out.
@@ -74,6 +70,15 @@ impl Guarded {
         self.fault.as_deref()
     }
 
+    fn no_letters(&self, written: Written) -> String {
+        format!(
+            "line {} has bytes that are no {}; export the file as UTF-8, or correct `encoding` in the feed's settings. \
+             Nothing was taken",
+            self.line,
+            written.name()
+        )
+    }
+
     /// After the last byte: the line of a quote that never closes.
     pub(crate) fn open_quote(&self) -> Option<u64> {
         (self.place == Place::Quoted).then_some(self.record_line)
@@ -81,19 +86,35 @@ impl Guarded {
 
     /// The digest of what was read, in hex.
     pub(crate) fn sha256(self) -> String {
-        hex(&self.digest.finalize())
+        self.text.sha256()
     }
 
     fn follow(&mut self, bytes: &[u8]) -> Result<(), String> {
-        const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
-        for byte in bytes {
-            let bom = usize::try_from(self.offset).ok().and_then(|at| BOM.get(at)) == Some(byte);
-            self.offset += 1;
-            if !bom || self.place != Place::RecordStart {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            let n_inside = self.n_inside(rest);
+            if n_inside == 0 {
                 self.step(*byte)?;
+                rest = after;
+            } else {
+                self.record += n_inside;
+                self.field += n_inside;
+                self.after_cr = false;
+                self.within_bounds()?;
+                rest = rest.get(n_inside..).unwrap_or_default();
             }
         }
         Ok(())
+    }
+
+    /// How many of the next bytes lie inside of a field, where no byte means anything.
+    fn n_inside(&self, bytes: &[u8]) -> usize {
+        let end = match self.place {
+            Place::Plain => bytes.iter().position(|byte| *byte == self.delimiter || matches!(byte, b'\r' | b'\n')),
+            Place::Quoted => bytes.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n')),
+            Place::RecordStart | Place::FieldStart | Place::QuoteSeen => Some(0),
+        };
+        end.unwrap_or(bytes.len())
     }
 
     fn step(&mut self, byte: u8) -> Result<(), String> {
@@ -109,7 +130,7 @@ impl Guarded {
             (Place::Quoted, b'"') => Place::QuoteSeen,
             (Place::Quoted, _) | (Place::FieldStart | Place::QuoteSeen, b'"') => Place::Quoted,
             (Place::RecordStart, _) | (_, b'\r' | b'\n') => Place::RecordStart,
-            (Place::FieldStart | Place::Plain | Place::QuoteSeen, b',') => {
+            (Place::FieldStart | Place::Plain | Place::QuoteSeen, byte) if byte == self.delimiter => {
                 self.columns += 1;
                 self.field = 0;
                 Place::FieldStart
@@ -120,6 +141,10 @@ impl Guarded {
             self.line += 1;
         }
         self.after_cr = byte == b'\r';
+        self.within_bounds()
+    }
+
+    fn within_bounds(&self) -> Result<(), String> {
         if self.field > FIELD_BYTES || self.record > RECORD_BYTES {
             return Err(format!(
                 "the record that starts on line {} has more than {} KiB{}; is a quote missing there? Nothing was taken",
@@ -140,9 +165,14 @@ impl Read for Guarded {
         if self.fault.is_some() {
             return Err(io::Error::other("a bound was met"));
         }
-        let n = self.file.read(into)?;
+        let n = match self.text.read(into) {
+            Ok(n) => n,
+            Err(error) => {
+                self.fault = self.text.malformed().map(|written| self.no_letters(written));
+                return Err(error);
+            }
+        };
         let bytes = into.get(..n).unwrap_or_default();
-        self.digest.update(bytes);
         if let Err(fault) = self.follow(bytes) {
             self.fault = Some(fault);
             return Err(io::Error::other("a bound was met"));

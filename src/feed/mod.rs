@@ -1,13 +1,17 @@
 //! Where hires come from: a CSV drop folder.
 //!
-//! [`folder`] takes files safely and puts them where they belong, `guarded` and [`csv`] turn one
-//! into staged rows, [`report`] is what is said about it. Nothing here writes the state, for the
+//! [`folder`] takes files safely and puts them where they belong; `encoding`, `dialect`, `guarded`,
+//! `rows`, `stager` and [`csv`] turn one into staged rows; [`report`] is what is said about it. Nothing here writes the state, for the
 //! edges do not know each other: [`crate::work::intake`] carries the rows to the store.
 
 pub mod csv;
+mod dialect;
+mod encoding;
 pub mod folder;
 pub(crate) mod guarded;
 pub mod report;
+mod rows;
+pub(crate) mod stager;
 
 pub use folder::Eyes;
 pub use report::FileReport;

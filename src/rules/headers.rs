@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::hire::text_enum;
+use super::record::Cells;
 
 text_enum! {
     /// The fields of contract 4.
@@ -119,8 +120,26 @@ impl Field {
 }
 
 /// Lower case, letters and digits only: `Worker_ID`, `worker id` and `WorkerID` are one header.
+/// `Employee #` is an employee number.
 fn plain(header: &str) -> String {
+    let header = header.replace(['#', '№'], " number");
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a header means something: well-known, one of ours, or named in `columns`.
+///
+/// ```
+/// use firstpass::rules::headers::is_known;
+/// assert!(is_known("Hire Date", &Default::default()));
+/// assert!(!is_known("Hire Date;City", &Default::default()));
+/// ```
+pub fn is_known(header: &str, named: &BTreeMap<String, String>) -> bool {
+    let plain_header = plain(header);
+    !plain_header.is_empty()
+        && (Field::ALL.iter().any(|field| field.well_known().contains(&plain_header.as_str()))
+            || header.trim() == LINE_COLUMN
+            || header.trim() == REASON_COLUMN
+            || named.values().any(|wanted| plain(wanted) == plain_header))
 }
 
 /// Why no column mapping can be made. The file is not read at all.
@@ -225,6 +244,15 @@ impl Columns {
     /// Every header, as the file writes them.
     pub fn headers(&self) -> &[String] {
         &self.headers
+    }
+
+    /// Whether a row repeats what the columns mean, as the second row of a SuccessFactors export:
+    /// where an id and a day should stand, there are well-known headers of just these.
+    pub fn are_labels(&self, cells: &dyn Cells) -> bool {
+        [Field::EmployeeId, Field::StartDate].into_iter().all(|field| {
+            let cell = self.place(field).map(|place| plain(cells.cell(place))).unwrap_or_default();
+            !cell.is_empty() && (field.well_known().contains(&cell.as_str()) || cell == plain(self.header(field)))
+        })
     }
 
     /// Our own two columns, when this is a file of rejected rows dropped again. Such a file is

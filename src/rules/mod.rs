@@ -1,12 +1,13 @@
 //! Pure rules: facts and a time in, a decision out.
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
-//! Reading order: [`hire`], [`record`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
+//! Reading order: [`hire`], [`record`], [`dates`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
 //! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`verdict`].
 
 pub mod hire;
 pub mod headers;
 pub mod record;
+pub mod dates;
 pub mod calendar;
 pub mod places;
 pub mod intake;

@@ -24,6 +24,7 @@ use crate::feed::folder::{Eyes, Folder, FolderError, Place, Source};
 use crate::feed::guarded::hex;
 use crate::feed::report::FileReport;
 use crate::rules::calendar::Zone;
+use crate::rules::dates::DateFormat;
 use crate::rules::intake::BrakeRules;
 use crate::rules::record::FeedRules;
 use crate::store::intake::KnownFile;
@@ -34,7 +35,7 @@ const ROUNDS: usize = 5;
 /// Who acts when nobody does.
 const US: &str = "firstpass";
 /// Changes with the way rows are read, so that the file taken last is read again.
-const READER: &str = "1";
+const READER: &str = "2";
 
 /// Why a feed could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -273,12 +274,14 @@ fn digest(source: &Source) -> io::Result<String> {
 fn mapping(feed: &Feed, rules: &FeedRules) -> String {
     let zones: BTreeMap<&str, &str> = rules.zones.iter().map(|(place, zone)| (place.as_str(), zone.as_str())).collect();
     let text = format!(
-        "{READER} {} {:?} {zones:?} {:?} {} {}",
+        "{READER} {} {:?} {zones:?} {:?} {} {} {:?} {:?}",
         feed.tenant,
         rules.columns,
         rules.zone.as_ref().map(Zone::as_str),
         rules.start_at,
-        feed.complete
+        feed.complete,
+        feed.encoding.map(encoding_rs::Encoding::name),
+        rules.date_format.as_ref().map(DateFormat::as_str)
     );
     hex(Sha256::digest(text.as_bytes()).get(..8).unwrap_or_default())
 }

@@ -27,22 +27,16 @@ async fn f29_line_ends_boms_and_quotes() {
 }
 
 #[tokio::test]
-async fn what_is_no_csv_in_utf8_is_rejected_whole_with_a_sentence() {
-    let mut utf16 = vec![0xFF, 0xFE];
-    utf16.extend(HEAD.encode_utf16().flat_map(u16::to_le_bytes));
+async fn what_is_no_csv_is_rejected_whole_with_a_sentence() {
     let good = "1,2027-03-01,Europe/Berlin,Ada\n";
     let latin = [format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,Zo").into_bytes(), vec![0xEB, b'\n']].concat();
     let overlong = [format!("{HEAD}\n2,2027-03-01,Europe/Berlin,").into_bytes(), vec![0xC0, 0x80, b'\n']].concat();
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("utf-16", utf16, "is UTF-16"),
-        ("latin-1 (F42)", latin, "line 3 is not UTF-8"),
+        ("latin-1 (F42)", latin, "line 3 is not UTF-8; export the file as UTF-8, or name its encoding"),
         ("overlong (F42)", overlong, "line 2 is not UTF-8"),
         ("empty (F28)", Vec::new(), "is empty"),
         ("zip (F40)", b"PK\x03\x04zzzz".to_vec(), "zip archive"),
         ("gzip (F40)", vec![0x1F, 0x8B, 8, 0], "gzip archive"),
-        ("semicolons", b"employee_id;start_date\n1;2027-03-01\n".to_vec(), "separated by semicolons"),
-        ("tabs", b"employee_id\tstart_date\n1\t2027-03-01\n".to_vec(), "control character"),
-        ("bars", b"employee_id|start_date\n1|2027-03-01\n".to_vec(), "separated by bars"),
         ("no date (F28)", b"employee_id,city\n1,Berlin\n".to_vec(), "no column for start_date"),
         ("two headers (F28)", b"WorkerID,Employee ID,start_date\n".to_vec(), "both stand for employee_id"),
         ("cut off", format!("{HEAD}\n{good}2,2027-03-01,Europe/Berlin,\"Be").into_bytes(), "line 3 never closes"),

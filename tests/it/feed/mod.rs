@@ -70,6 +70,8 @@ pub(crate) fn feed(name: &str, folder: PathBuf) -> Feed {
         keep_files: Duration::from_hours(30 * 24),
         columns: [].into(),
         zones: [("Chicago".to_owned(), Zone::parse("America/Chicago").unwrap())].into(),
+        encoding: None,
+        date_format: None,
     }
 }
 

@@ -68,7 +68,8 @@ max_changes_share = 1.5
 max_new = "many"
 columns = { emploee_id = "WorkerID", start_date = "" }
 zones = { "Berlin" = "CET" }
-encoding = "windows-1252"
+encoding = "windows-1225"
+date_format = "%d.%m.%y"
 [guard]
 registered_methods = "ignore"
 ignore_methods = "phone"

@@ -1,0 +1,138 @@
+//! The records of a CSV file behind its header, each with its line.
+//!
+//! Puts together what the file is (`encoding`, `dialect`), what bounds it (`guarded`) and which
+//! column is which field (`rules::headers`). Blank lines are no rows; a second header row with
+//! labels, as SuccessFactors exports it, is none either.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::csv::{Rules, Unreadable};
+use super::dialect;
+use super::encoding::{self, Text};
+use super::guarded::Guarded;
+use crate::rules::headers::{Columns, cut};
+use crate::rules::record::Cells;
+
+/// So much of the decoded file is looked at to find the header and its delimiter.
+const HEAD: u64 = 64 * 1024;
+
+impl Cells for csv::StringRecord {
+    fn cell(&self, place: usize) -> &str {
+        self.get(place).unwrap_or_default()
+    }
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A file that is being read.
+pub(super) struct Rows {
+    reader: csv::Reader<Guarded>,
+    /// Which column is which field.
+    pub(super) columns: Columns,
+    /// The record that [`Rows::advance`] found.
+    pub(super) record: csv::StringRecord,
+    /// A row of labels may still follow the header.
+    labels: bool,
+    encoding_is_set: bool,
+}
+
+impl Rows {
+    /// Reads up to the end of the header.
+    pub(super) fn open(file: File, rules: &Rules) -> Result<Self, Unreadable> {
+        let written = encoding::recognise(&file, rules.encoding)?;
+        let mut head = Vec::new();
+        let start = Text::open(file.try_clone()?, written)?.take(HEAD).read_to_end(&mut head);
+        // What is malformed is told with its line by the reading itself.
+        drop(start);
+        let dialect = dialect::recognise(&head, &rules.feed.columns)?;
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(dialect.delimiter)
+            .buffer_capacity(64 * 1024)
+            .from_reader(Guarded::new(Text::open(file, written)?, dialect.delimiter));
+        let record = csv::StringRecord::new();
+        let encoding_is_set = rules.encoding.is_some();
+        let mut rows = Self { reader, columns: Columns::default(), record, labels: false, encoding_is_set };
+        if dialect.sep_line {
+            rows.advance()?;
+        }
+        if rows.advance()?.is_none() {
+            return Err(Unreadable::File("the file is empty: it has not even a header".to_owned()));
+        }
+        rows.columns = Columns::find(&headers(&rows.record)?, &rules.feed.columns)?;
+        rows.labels = true;
+        Ok(rows)
+    }
+
+    /// The next record that is not blank, and its line.
+    pub(super) fn advance(&mut self) -> Result<Option<u64>, Unreadable> {
+        loop {
+            match self.reader.read_record(&mut self.record) {
+                Ok(true) => {}
+                Ok(false) => return self.whole().map(|()| None),
+                Err(error) => return Err(self.broken(&error)),
+            }
+            let line = self.reader.get_mut().next_line();
+            if self.record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            if std::mem::take(&mut self.labels) && self.columns.are_labels(&self.record) {
+                continue;
+            }
+            return Ok(Some(line));
+        }
+    }
+
+    fn whole(&self) -> Result<(), Unreadable> {
+        match self.reader.get_ref().open_quote() {
+            None => Ok(()),
+            Some(line) => Err(Unreadable::File(format!(
+                "a quote that opens in the record on line {line} never closes: the file seems to be cut off. Nothing was taken"
+            ))),
+        }
+    }
+
+    fn broken(&mut self, error: &csv::Error) -> Unreadable {
+        if let Some(fault) = self.reader.get_ref().fault() {
+            return Unreadable::File(fault.to_owned());
+        }
+        let line = self.reader.get_mut().next_line();
+        match error.kind() {
+            csv::ErrorKind::Utf8 { .. } => Unreadable::File(self.no_utf8(line)),
+            csv::ErrorKind::Io(source) => Unreadable::Io(io::Error::new(source.kind(), source.to_string())),
+            _ => Unreadable::File(format!("line {line} is no CSV: {error}")),
+        }
+    }
+
+    fn no_utf8(&self, line: u64) -> String {
+        let remedy = if self.encoding_is_set {
+            // The file is UTF-8 by its BOM, or changed while it was read.
+            "it claims to be; export it anew"
+        } else {
+            "export the file as UTF-8, or name its encoding in the feed's settings, as in encoding = \"windows-1252\""
+        };
+        format!("line {line} is not UTF-8; {remedy}. Nothing was taken")
+    }
+
+    /// The digest of all bytes that were read, in hex.
+    pub(super) fn finish(self) -> String {
+        self.reader.into_inner().sha256()
+    }
+}
+
+/// The headers, on one line each.
+fn headers(record: &csv::StringRecord) -> Result<Vec<String>, Unreadable> {
+    let on_one_line = |header: &str| header.split(['\r', '\n', '\t']).map(str::trim).collect::<Vec<_>>().join(" ");
+    let headers: Vec<String> = record.iter().map(on_one_line).collect();
+    match headers.iter().find_map(|header| header.chars().find(|c| c.is_control()).map(|odd| (header, odd))) {
+        None => Ok(headers),
+        Some((header, odd)) => Err(Unreadable::File(format!(
+            "the header \"{}\" has a control character (U+{:04X}); write the file anew as CSV in UTF-8. Nothing was taken",
+            cut(&header.replace(char::is_control, "?"), 60),
+            u32::from(odd)
+        ))),
+    }
+}
