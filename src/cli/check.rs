@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
-use crate::config::{Feed, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, tz_versions};
+use crate::config::{Auth, Feed, Mail, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, Via, tz_versions};
 use crate::feed::csv;
 use crate::rules::calendar::Zone;
 use crate::rules::staged::Verdict;
@@ -148,16 +148,45 @@ fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {
 }
 
 fn of_mail(settings: &Settings, found: &mut Findings) {
-    of_smtp("mail", &settings.mail.smtp, found);
-    for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled && tenant.mail.smtp != settings.mail.smtp) {
-        of_smtp(&format!("mail of tenant {}", tenant.name), &tenant.mail.smtp, found);
+    of_way("mail", &settings.mail, found);
+    for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled && tenant.mail.via != settings.mail.via) {
+        of_way(&format!("mail of tenant {}", tenant.name), &tenant.mail, found);
     }
 }
 
+fn of_way(what: &str, mail: &Mail, found: &mut Findings) {
+    match &mail.via {
+        Via::Smtp(smtp) => of_smtp(what, smtp, found),
+        Via::Graph { tenant } => found.ok(
+            what,
+            format!(
+                "Microsoft Graph sends as {} with the credential of tenant {tenant}; give the app \"Application Mail.Send\" in Exchange Online for this mailbox alone, and no Mail.Send in Entra, which would be for every mailbox",
+                mail.from.address.as_str()
+            ),
+        ),
+    }
+}
+
+/// Servers that take passwords no longer, or soon not.
+fn ends_passwords(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host.ends_with(".office365.com") || host.ends_with(".office365.us") || host.ends_with(".outlook.com")
+}
+
 fn of_smtp(what: &str, smtp: &Smtp, found: &mut Findings) {
-    match &smtp.password_file {
-        Some(file) => of_secret(what, file, found),
-        None => found.note(what, format!("no login at {}: the server must take our letters without one", smtp.host)),
+    match &smtp.auth {
+        Auth::None => {
+            found.note(what, format!("no login at {}: the server must take our letters without one", smtp.host));
+        }
+        Auth::Password => {
+            if let Some(file) = &smtp.password_file {
+                of_secret(what, file, found);
+            }
+            if ends_passwords(&smtp.host) {
+                found.note(what, format!("{} ends logins with a password (December 2026 for most tenants); write mail.smtp.auth = \"xoauth2\" or mail.via = \"graph\"", smtp.host));
+            }
+        }
+        Auth::Xoauth2 { tenant } => found.ok(what, format!("signs in at {} as {} with a token of tenant {tenant}; the app needs SMTP.SendAsApp for this mailbox, and SMTP AUTH must be on for it", smtp.host, smtp.username)),
     }
     of_certificates(what, smtp.ca_file.as_deref(), found);
     match smtp.tls {

@@ -14,7 +14,7 @@ use super::source::{Sources, pattern_of};
 use super::word::{self, Raw};
 use super::{
     Auth, Cloud, Feed, Mail, Notify, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, State, Tenant,
-    TenantRules, Tls, cross, text,
+    TenantRules, Tls, Via, cross, text,
 };
 use crate::rules::calendar::Schedule;
 use crate::rules::channel::{ChannelRules, Mismatch};
@@ -307,31 +307,68 @@ fn feed(sources: &Sources, scope: Scope) -> Option<Feed> {
 }
 
 fn mail(sources: &Sources, scope: Scope) -> Option<Mail> {
-    let auth = match sources.words(scope, "mail.smtp.auth")?.as_str() {
-        "none" => Auth::None,
-        _ => Auth::Password,
-    };
-    let tls = match sources.words(scope, "mail.smtp.tls")?.as_str() {
-        "none" => Tls::None,
-        "implicit" => Tls::Implicit,
-        _ => Tls::Starttls,
+    let via = match sources.words(scope, "mail.via")?.as_str() {
+        "graph" => Via::Graph { tenant: credential(sources, scope)? },
+        _ => Via::Smtp(smtp(sources, scope)?),
     };
     Some(Mail {
         from: sources.get(scope, "mail.from", word::mailbox)?,
         per_minute: u32::try_from(sources.get(scope, "mail.per_minute", word::whole)?).ok()?,
         reply_to: sources.get(scope, "mail.reply_to", word::mailbox),
         help: sources.words(scope, "mail.help").filter(|help| !help.is_empty()),
-        smtp: Smtp {
-            host: sources.words(scope, "mail.smtp.host")?,
-            port: u16::try_from(sources.get(scope, "mail.smtp.port", word::whole)?).ok()?,
-            tls,
-            auth,
-            username: sources.words(scope, "mail.smtp.username").unwrap_or_default(),
-            password_file: match auth {
-                Auth::Password => Some(sources.secret(scope, "mail.smtp.password_file")?),
-                Auth::None => None,
-            },
-            ca_file: sources.file(scope, "mail.smtp.ca_file"),
-        },
+        via,
+    })
+}
+
+/// Whose credential Graph mail and XOAUTH2 use: `mail.tenant`; else the tenant itself, when it has a
+/// sender of its own; else the only one that is served. `None` when that is nobody.
+pub(super) fn credential(sources: &Sources, scope: Scope) -> Option<String> {
+    if sources.is_set(scope, "mail.tenant") {
+        return sources.get(scope, "mail.tenant", word::name);
+    }
+    let own_sender = match scope {
+        Scope::Tenant(index) => sources.given.contains_key(&format!("tenant.{index}.mail.from")),
+        Scope::Global | Scope::Feed(_) => false,
+    };
+    if own_sender {
+        return sources.get(scope, "tenant.name", word::name);
+    }
+    let mut served = served_tenants(sources).into_iter();
+    match (served.next(), served.next()) {
+        (Some(only), None) => Some(only),
+        (Some(_) | None, _) => None,
+    }
+}
+
+/// Names of the tenants that are enabled.
+pub(super) fn served_tenants(sources: &Sources) -> Vec<String> {
+    let scopes = sources.indexes("tenant").into_iter().map(Scope::Tenant);
+    let enabled = scopes.filter(|scope| sources.get(*scope, "tenant.enabled", word::flag) != Some(false));
+    enabled.filter_map(|scope| sources.get(scope, "tenant.name", word::name)).collect()
+}
+
+fn smtp(sources: &Sources, scope: Scope) -> Option<Smtp> {
+    let auth = match sources.words(scope, "mail.smtp.auth")?.as_str() {
+        "none" => Auth::None,
+        "xoauth2" => Auth::Xoauth2 { tenant: credential(sources, scope)? },
+        _ => Auth::Password,
+    };
+    let password_file = match auth {
+        Auth::Password => Some(sources.secret(scope, "mail.smtp.password_file")?),
+        Auth::None | Auth::Xoauth2 { .. } => None,
+    };
+    let tls = match sources.words(scope, "mail.smtp.tls")?.as_str() {
+        "none" => Tls::None,
+        "implicit" => Tls::Implicit,
+        _ => Tls::Starttls,
+    };
+    Some(Smtp {
+        host: sources.words(scope, "mail.smtp.host")?,
+        port: u16::try_from(sources.get(scope, "mail.smtp.port", word::whole)?).ok()?,
+        tls,
+        auth,
+        username: sources.words(scope, "mail.smtp.username").unwrap_or_default(),
+        password_file,
+        ca_file: sources.file(scope, "mail.smtp.ca_file"),
     })
 }

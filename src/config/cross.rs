@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::build::Scope;
+use super::build::{self, Scope};
 use super::source::Sources;
 use super::word;
 
@@ -29,8 +29,7 @@ pub(super) fn check(sources: &mut Sources) {
             lives(sources, scope);
         }
         if sources.has_own(scope, "mail") {
-            login(sources, scope);
-            tls(sources, scope);
+            way(sources, scope);
         }
     }
 }
@@ -133,16 +132,64 @@ fn lives(sources: &mut Sources, scope: Scope) {
     }
 }
 
-fn login(sources: &mut Sources, scope: Scope) {
-    if sources.get(scope, "mail.smtp.auth", word::plain).as_deref() != Some("password") {
-        return;
+/// What the way of the letters needs.
+fn way(sources: &mut Sources, scope: Scope) {
+    if sources.get(scope, "mail.via", word::plain).as_deref() == Some("graph") {
+        return credential(sources, scope, "mail.via", "via = \"graph\"");
     }
-    for key in ["mail.smtp.username", "mail.smtp.password_file"] {
+    if sources.get(scope, "mail.smtp.host", word::plain).is_none_or(|host| host.is_empty()) {
+        let path = sources.path(scope, "mail.smtp.host");
+        sources.problem(&path, "mail.smtp.host is needed, as host = \"smtp.contoso.example\"".to_owned());
+    }
+    login(sources, scope);
+    tls(sources, scope);
+}
+
+fn login(sources: &mut Sources, scope: Scope) {
+    let auth = sources.get(scope, "mail.smtp.auth", word::plain).unwrap_or_default();
+    let needed: &[&str] = match auth.as_str() {
+        "password" => &["mail.smtp.username", "mail.smtp.password_file"],
+        "xoauth2" => &["mail.smtp.username"],
+        _ => return,
+    };
+    let path = sources.path(scope, "mail.smtp.auth");
+    for key in needed {
         if sources.get(scope, key, word::plain).is_none_or(|text| text.is_empty()) {
-            let path = sources.path(scope, "mail.smtp.auth");
-            sources.problem(&path, format!("mail.smtp.auth = \"password\" needs {key}; or write auth = \"none\""));
+            let or = if auth == "password" { "; or write auth = \"none\"" } else { ", the mailbox" };
+            sources.problem(&path, format!("mail.smtp.auth = {auth:?} needs {key}{or}"));
         }
     }
+    if auth == "xoauth2" {
+        if sources.get(scope, "mail.smtp.tls", word::plain).as_deref() == Some("none") {
+            sources.problem(
+                &path,
+                "mail.smtp.auth = \"xoauth2\" sends a token, so it needs TLS; write tls = \"starttls\" or \"implicit\""
+                    .to_owned(),
+            );
+        }
+        credential(sources, scope, "mail.smtp.auth", "auth = \"xoauth2\"");
+    }
+}
+
+/// Graph mail and XOAUTH2 need the credential of a tenant that is served.
+fn credential(sources: &mut Sources, scope: Scope, key: &str, what: &str) {
+    let (named, served) = (build::credential(sources, scope), build::served_tenants(sources));
+    let (key, text) = match named {
+        Some(name) if served.contains(&name) => return,
+        Some(name) => (
+            "mail.tenant",
+            format!("mail.tenant {name:?} is the name of no [[tenant]] that is enabled; {what} uses its credential"),
+        ),
+        None => (
+            key,
+            format!(
+                "{what} needs mail.tenant: there are {} tenants, and one of them has to lend its credential",
+                served.len()
+            ),
+        ),
+    };
+    let path = sources.path(scope, key);
+    sources.problem(&path, text);
 }
 
 /// Plain text never leaves the machine.

@@ -137,7 +137,7 @@ pub enum Served {
 /// Tables that a tenant may have of its own.
 pub const OVERRIDES: [&str; 6] = ["schedule", "pass", "guard", "channel", "mail", "notify"];
 /// Keys in those tables that are for the whole service.
-pub const SERVICE_ONLY: [&str; 4] = ["schedule.poll", "schedule.stop_within", "mail.tenant", "mail.per_minute"];
+pub const SERVICE_ONLY: [&str; 3] = ["schedule.poll", "schedule.stop_within", "mail.per_minute"];
 /// Fields of a feed (contract 4).
 pub const FIELDS: [&str; 14] = [
     "employee_id",
@@ -262,19 +262,19 @@ pub const KEYS: &[Key] = &[
     key("channel.fallback", Addresses, Default("[]"), "addresses that get a notice without the code when no manager can be told").but(NotYet),
 
     key("mail.from", Mailbox, Needed(r#""Onboarding <onboarding@contoso.example>""#), "the sender that managers see"),
-    key("mail.via", Word(&["smtp", "graph"]), Default(r#""smtp""#), "smtp | graph").but(Only(&["smtp"])),
-    key("mail.tenant", Name, Unset(r#""contoso""#), "whose credential Graph mail and XOAUTH2 use").but(NoEffect),
+    key("mail.via", Word(&["smtp", "graph"]), Default(r#""smtp""#), "smtp | graph (sendMail of Microsoft Graph, as the mailbox of mail.from)"),
+    key("mail.tenant", Name, Unset(r#""contoso""#), "whose credential Graph mail and XOAUTH2 use; the only tenant by default"),
     key("mail.per_minute", Whole(1, 6000), Default("30"), "letters per minute that the mail server takes"),
     key("mail.reply_to", Mailbox, Unset(r#""Service desk <help@contoso.example>""#), "where answers go"),
     key("mail.help", Text, Unset(r#""Service desk, +49 30 1234""#), "whom a manager can ask; stands in the letter"),
     key("mail.templates", File, Unset(r#""/etc/firstpass/letters""#), "letters of your own").but(NotYet),
     key("mail.announce", Span(MINUTE, 90 * DAY), Unset(r#""24h""#), "a letter without a code to the manager so long before; off by default").but(NotYet),
 
-    key("mail.smtp.host", Text, Needed(r#""smtp.contoso.example""#), "name or address of the mail server"),
+    key("mail.smtp.host", Text, Usual(r#""smtp.contoso.example""#), "needed with via = \"smtp\": name or address of the mail server"),
     key("mail.smtp.port", Whole(1, 65535), Default("587"), "587 for starttls, 465 for implicit"),
     key("mail.smtp.tls", Word(&["starttls", "implicit", "none"]), Default(r#""starttls""#), "starttls | implicit | none (loopback addresses only)"),
-    key("mail.smtp.auth", Word(&["none", "password", "xoauth2"]), Default(r#""password""#), "none | password | xoauth2").but(Only(&["none", "password"])),
-    key("mail.smtp.username", Text, Usual(r#""onboarding@contoso.example""#), "needed with auth = \"password\""),
+    key("mail.smtp.auth", Word(&["none", "password", "xoauth2"]), Default(r#""password""#), "none | password | xoauth2; Exchange Online ends passwords"),
+    key("mail.smtp.username", Text, Usual(r#""onboarding@contoso.example""#), "needed with auth = \"password\"; with xoauth2 the mailbox"),
     key("mail.smtp.password_file", Secret, Usual(r#""smtp-password""#), "needed with auth = \"password\"; a file not readable by others"),
     key("mail.smtp.ca_file", File, Unset(r#""mail-ca.pem""#), "PEM certificates to trust besides the system's"),
 

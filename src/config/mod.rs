@@ -255,8 +255,20 @@ pub struct Mail {
     pub reply_to: Option<Mailbox>,
     /// Whom a manager can ask; a line in the letter.
     pub help: Option<String>,
-    /// The mail server.
-    pub smtp: Smtp,
+    /// The way a letter takes.
+    pub via: Via,
+}
+
+/// `via = smtp | graph`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A mail server.
+    Smtp(Smtp),
+    /// Microsoft Graph's sendMail, as the mailbox of [`Mail::from`].
+    Graph {
+        /// Name of the tenant whose credential is used.
+        tenant: String,
+    },
 }
 
 /// An address with a name that people see.
@@ -279,7 +291,7 @@ pub struct Smtp {
     pub tls: Tls,
     /// How we sign in.
     pub auth: Auth,
-    /// Empty when `auth` is none.
+    /// The mailbox, with `auth` xoauth2; empty when `auth` is none.
     pub username: String,
     /// There when `auth` is password.
     pub password_file: Option<SecretFile>,
@@ -298,13 +310,18 @@ pub enum Tls {
     None,
 }
 
-/// `none | password`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `none | password | xoauth2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// No login.
     None,
     /// AUTH PLAIN or LOGIN.
     Password,
+    /// AUTH XOAUTH2 with a token for Exchange Online.
+    Xoauth2 {
+        /// Name of the tenant whose credential is used.
+        tenant: String,
+    },
 }
 
 /// `[notify]`; without effect in this version.

@@ -11,6 +11,7 @@
 pub mod directory;
 pub mod passes;
 pub mod policy;
+pub mod send_mail;
 
 mod failure;
 mod http;

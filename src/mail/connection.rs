@@ -1,7 +1,8 @@
 //! From nothing to a connection on which letters may be sent: TCP, TLS, greeting, EHLO, login.
 //!
 //! STARTTLS that is asked for must be offered; plain text goes to this machine only. The password is
-//! read when it is needed, so a changed one is taken without a restart.
+//! read when it is needed, so a changed one is taken without a restart. A token is handed in by the
+//! caller, goes over TLS only, and is quoted nowhere.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -12,9 +13,10 @@ use std::time::Duration;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::commands::Auth as AuthCommand;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -27,23 +29,48 @@ use crate::config::{self, Auth, Tls};
 pub(super) struct Connection(AsyncSmtpConnection);
 
 impl Connection {
-    /// Connects, secures, says hello, signs in. Each step may take `step`.
-    pub(super) async fn open(mail: &config::Mail, tls: &TlsParameters, step: Duration) -> Result<Self, MailFailure> {
-        let server = server(&mail.smtp);
+    /// Connects, secures, says hello as `domain`, signs in. Each step may take `step`; `told` learns
+    /// what was done.
+    pub(super) async fn open(
+        smtp: &config::Smtp,
+        domain: String,
+        tls: &TlsParameters,
+        token: Option<&SecretString>,
+        step: Duration,
+        told: &mut Vec<String>,
+    ) -> Result<Self, MailFailure> {
+        let server = server(smtp);
         // Valid wherever mail is, unlike the name of a container.
-        let hello = ClientId::Domain(mail.from.address.domain());
-        let connected = match mail.smtp.tls {
-            Tls::Implicit => implicit(&mail.smtp, tls, &hello, step).await,
-            Tls::Starttls => plain(&mail.smtp, &hello, step).await,
-            Tls::None => loopback(&mail.smtp, &hello, step).await,
+        let hello = ClientId::Domain(domain);
+        let connected = match smtp.tls {
+            Tls::Implicit => implicit(smtp, tls, &hello, step).await,
+            Tls::Starttls => plain(smtp, &hello, step).await,
+            Tls::None => loopback(smtp, &hello, step).await,
         };
         let mut connection = Self(connected.map_err(|trouble| trouble.sort(Step::Connect, &server, &[]))?);
-        if mail.smtp.tls == Tls::Starttls {
+        told.push(format!("connected to {server}"));
+        if smtp.tls == Tls::Starttls {
             connection.secure(tls, &hello, step).await.map_err(|trouble| trouble.sort(Step::Starttls, &server, &[]))?;
         }
-        match mail.smtp.auth {
-            Auth::None => {}
-            Auth::Password => connection.sign_in(&mail.smtp, step).await?,
+        told.push(match smtp.tls {
+            Tls::Starttls => {
+                format!("STARTTLS: TLS 1.2 or newer, with a certificate that is trusted for {}", smtp.host)
+            }
+            Tls::Implicit => {
+                format!("TLS 1.2 or newer from the first byte, with a certificate that is trusted for {}", smtp.host)
+            }
+            Tls::None => "in the clear, on this machine".to_owned(),
+        });
+        match &smtp.auth {
+            Auth::None => told.push("no login, as the settings say".to_owned()),
+            Auth::Password => {
+                connection.sign_in(smtp, step).await?;
+                told.push(format!("signed in as {} with a password", smtp.username));
+            }
+            Auth::Xoauth2 { tenant } => {
+                connection.sign_in_with(smtp, token, step).await?;
+                told.push(format!("signed in as {} with a token of tenant {tenant} (XOAUTH2)", smtp.username));
+            }
         }
         Ok(connection)
     }
@@ -76,6 +103,34 @@ impl Connection {
             .await
             .map(|_| ())
             .map_err(|trouble| trouble.sort(Step::Login, &server(smtp), &[password.expose_secret()]))
+    }
+
+    /// XOAUTH2. What is wrong with a token is said in a challenge (334), and the refusal follows when
+    /// that is answered with an empty line.
+    async fn sign_in_with(
+        &mut self,
+        smtp: &config::Smtp,
+        token: Option<&SecretString>,
+        step: Duration,
+    ) -> Result<(), MailFailure> {
+        let token = token.ok_or_else(|| MailFailure::Stopped("there is no token to sign in with".to_owned()))?;
+        let sort = |trouble: Trouble| trouble.sort(Step::Token, &server(smtp), &[token.expose_secret()]);
+        if !self.0.is_encrypted() {
+            return Err(sort(Trouble::Tls("a token goes over TLS only".to_owned())));
+        }
+        if !self.0.server_info().supports_auth_mechanism(Mechanism::Xoauth2) {
+            return Err(sort(Trouble::Unfit("it does not offer XOAUTH2".to_owned())));
+        }
+        let credentials = Credentials::new(smtp.username.clone(), token.expose_secret().to_owned());
+        let command =
+            AuthCommand::new(Mechanism::Xoauth2, credentials, None).map_err(|error| sort(Trouble::of(&error)))?;
+        let answer = self.command(step, command).await.map_err(sort)?;
+        if answer.has_code(334) {
+            let refused = self.command(step, "\r\n").await.map_err(sort)?;
+            let words = format!("{} is no answer to a refused token", refused.code());
+            return Err(sort(Trouble::Refused { code: 535, words }));
+        }
+        Ok(())
     }
 }
 

@@ -17,9 +17,20 @@ pub enum MailFailure {
     /// Login, TLS or the sender is refused: the same for every letter, so mailing stops.
     #[error("{0}")]
     Stopped(String),
+    /// A token is refused: the same with a new one, once, then as [`Self::Stopped`].
+    #[error("{0}")]
+    TokenRefused(String),
     /// Not now; nothing was accepted.
     #[error("{0}")]
     Unreachable(String),
+    /// Not before so long; nothing was accepted.
+    #[error("{why}")]
+    Busy {
+        /// What was said.
+        why: String,
+        /// The patience that was asked for.
+        wait: Duration,
+    },
     /// This recipient is refused for good.
     #[error("{0}")]
     RecipientRefused(String),
@@ -32,9 +43,15 @@ pub enum MailFailure {
     /// This letter is refused for now; it was not accepted.
     #[error("{0}")]
     LetterLater(String),
-    /// The connection was lost after the final dot: the same letter with the same Message-ID again.
-    #[error("{0}")]
-    Lost(String),
+    /// The connection was lost after the final dot, or Graph's answer to the letter: the same letter
+    /// with the same Message-ID again, not before so long.
+    #[error("{why}")]
+    Lost {
+        /// What was seen instead of an answer.
+        why: String,
+        /// Zero = at once.
+        wait: Duration,
+    },
 }
 
 /// How far a letter had come.
@@ -44,8 +61,10 @@ pub(super) enum Step {
     Connect,
     /// STARTTLS and the handshake.
     Starttls,
-    /// AUTH.
+    /// AUTH with a password.
     Login,
+    /// AUTH with a token.
+    Token,
     /// MAIL FROM.
     Sender,
     /// RCPT TO.
@@ -110,7 +129,8 @@ impl Trouble {
             Self::Tls(_) | Self::Network(_) | Self::Silent(_) | Self::Unfit(_) => None,
         };
         match step {
-            Step::Connect | Step::Starttls | Step::Login | Step::Sender => match self {
+            Step::Token if matches!(self, Self::Refused { code: 500.., .. }) => MailFailure::TokenRefused(text),
+            Step::Connect | Step::Starttls | Step::Login | Step::Token | Step::Sender => match self {
                 Self::Refused { code: 500.., .. } | Self::Tls(_) | Self::Unfit(_) => MailFailure::Stopped(text),
                 Self::Refused { .. } | Self::Network(_) | Self::Silent(_) => MailFailure::Unreachable(text),
             },
@@ -129,7 +149,7 @@ impl Trouble {
             Step::Dot => match code {
                 Some(500..) => MailFailure::LetterRefused(text),
                 Some(400..) => MailFailure::LetterLater(text),
-                Some(_) | None => MailFailure::Lost(text),
+                Some(_) | None => MailFailure::Lost { why: text, wait: Duration::ZERO },
             },
         }
     }
@@ -147,9 +167,16 @@ impl Trouble {
             (_, Self::Tls(_)) => {
                 "; check mail.smtp.host, mail.smtp.port and mail.smtp.tls, and name a private certificate authority in mail.smtp.ca_file"
             }
+            (Step::Login, Self::Refused { code: 500.., words }) if passwords_ended(words) => {
+                "; this server takes no passwords: write mail.smtp.auth = \"xoauth2\" or mail.via = \"graph\""
+            }
             (Step::Login, Self::Refused { code: 500.., .. }) => {
                 "; check mail.smtp.username and mail.smtp.password_file"
             }
+            (Step::Token, Self::Refused { code: 500.., .. }) => {
+                "; check that mail.smtp.username is the mailbox, that SMTP AUTH is enabled for it, and that the app may send as it (SMTP.SendAsApp)"
+            }
+            (Step::Token, Self::Unfit(_)) => "; mail.smtp.auth = \"xoauth2\" is for smtp.office365.com and its like",
             (Step::Login, Self::Unfit(_)) => "; check mail.smtp.auth and mail.smtp.tls",
             (Step::Sender, Self::Refused { code: 500.., .. }) => {
                 "; check mail.from, and whether this login may send as it"
@@ -174,12 +201,18 @@ impl Step {
             Self::Connect => "the connection",
             Self::Starttls => "STARTTLS",
             Self::Login => "the login",
+            Self::Token => "the login with a token",
             Self::Sender => "the sender",
             Self::Recipient => "the recipient",
             Self::Data | Self::Letter => "the letter",
             Self::Dot => "the end of the letter",
         }
     }
+}
+
+/// Exchange Online without passwords: for good (5.7.30), or for this tenant or mailbox (5.7.139).
+fn passwords_ended(words: &str) -> bool {
+    words.split_whitespace().next().is_some_and(|enhanced| matches!(enhanced, "5.7.30" | "5.7.139"))
 }
 
 /// A TLS error hides below an I/O error.
@@ -259,7 +292,9 @@ mod tests {
         let lost = Trouble::Network("reset".to_owned());
         assert!(matches!(lost.sort(Step::Data, "mx:587", &[]), F::Unreachable(_)));
         assert!(matches!(lost.sort(Step::Letter, "mx:587", &[]), F::Unreachable(_)));
-        assert!(matches!(lost.sort(Step::Dot, "mx:587", &[]), F::Lost(_)));
+        assert!(matches!(lost.sort(Step::Dot, "mx:587", &[]), F::Lost { wait: Duration::ZERO, .. }));
+        assert!(matches!(sort(535, "5.7.3 Authentication unsuccessful", Step::Token), F::TokenRefused(_)));
+        assert!(matches!(sort(454, "4.7.0 Temporary server error", Step::Token), F::Unreachable(_)));
     }
 
     #[test]
@@ -275,6 +310,9 @@ mod tests {
         let text = |trouble: Trouble, step| trouble.sort(step, "mx.contoso.example:587", &[]).to_string();
         let all = [
             text(refused(535, "5.7.8 authentication failed"), Step::Login),
+            text(refused(550, "5.7.30 Basic authentication is not supported for Client Submission."), Step::Login),
+            text(refused(535, "5.7.3 Authentication unsuccessful [FR0P281CA0001]"), Step::Token),
+            text(Trouble::Unfit("it does not offer XOAUTH2".to_owned()), Step::Token),
             text(refused(550, "5.1.1 <mia@contoso.example> unknown"), Step::Recipient),
             text(refused(553, "5.7.1 not owned by user"), Step::Sender),
             text(Trouble::Tls("invalid peer certificate: UnknownIssuer".to_owned()), Step::Connect),

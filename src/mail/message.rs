@@ -26,7 +26,7 @@ const LINE: usize = 57;
 /// Why a letter is no message: a sentence without any of its values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct BadLetter(String);
+pub struct BadLetter(pub(super) String);
 
 /// The message with CRLF line ends and one at its end, no dots stuffed. `now` is its Date.
 ///
@@ -99,7 +99,7 @@ fn encoded(text: &str) -> Vec<u8> {
 }
 
 /// One line of text: header values never hold a control character.
-fn single_line(what: &str, value: &str) -> Result<(), BadLetter> {
+pub(super) fn single_line(what: &str, value: &str) -> Result<(), BadLetter> {
     if value.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err(BadLetter(format!("{what} holds a line break or another control character")));
     }
@@ -107,7 +107,7 @@ fn single_line(what: &str, value: &str) -> Result<(), BadLetter> {
 }
 
 /// `left@right` of characters that need no quotes (RFC 5322, `dot-atom`).
-fn message_id(id: &str) -> Result<&str, BadLetter> {
+pub(super) fn message_id(id: &str) -> Result<&str, BadLetter> {
     let ours = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=".contains(c));
     match id.split_once('@') {
         Some((left, right)) if id.len() <= 200 && ours(left) && ours(right) => Ok(id),
@@ -127,17 +127,9 @@ mod tests {
                 address: address("onboarding@contoso.example"),
             },
             per_minute: 30,
+            via: config::Via::Graph { tenant: "contoso".to_owned() },
             reply_to: Some(config::Mailbox { name: "Größe".to_owned(), address: address("desk@contoso.example") }),
             help: None,
-            smtp: config::Smtp {
-                host: "localhost".to_owned(),
-                port: 25,
-                tls: config::Tls::None,
-                auth: config::Auth::None,
-                username: String::new(),
-                password_file: None,
-                ca_file: None,
-            },
         }
     }
 

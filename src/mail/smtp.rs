@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::response::{Response, Severity};
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use super::connection::{Connection, within};
@@ -39,6 +40,7 @@ pub struct Smtp {
 
 struct Inner {
     mail: config::Mail,
+    server: config::Smtp,
     step: Duration,
     data: Duration,
     tls: TlsParameters,
@@ -71,7 +73,7 @@ pub struct Dialled {
 /// The server took the letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The server's words, e.g. `250 2.0.0 Ok: queued as 4C1B2`.
+    /// The server's words, e.g. `250 2.0.0 Ok: queued as 4C1B2`, or Graph's, `202 (request-id …)`.
     pub reply: String,
 }
 
@@ -80,9 +82,9 @@ impl Smtp {
     ///
     /// # Errors
     /// [`MailError`] when that file is no PEM with certificates.
-    pub fn new(mail: &config::Mail, limits: &config::Limits) -> Result<Self, MailError> {
-        let mut tls = TlsParameters::builder(mail.smtp.host.clone());
-        if let Some(path) = &mail.smtp.ca_file {
+    pub fn new(mail: &config::Mail, server: &config::Smtp, limits: &config::Limits) -> Result<Self, MailError> {
+        let mut tls = TlsParameters::builder(server.host.clone());
+        if let Some(path) = &server.ca_file {
             let unfit = |why: String| MailError::CaFile { path: path.display().to_string(), why };
             let size = fs::metadata(path).map_err(|error| unfit(format!("cannot be read: {error}")))?.len();
             if size > CA_FILE_MAX {
@@ -98,7 +100,8 @@ impl Smtp {
         }
         let tls = tls.build().map_err(|error| MailError::Tls(error.to_string()))?;
         let (step, data) = (limits.smtp_step, limits.smtp_data);
-        Ok(Self { inner: Arc::new(Inner { mail: mail.clone(), step, data, tls, kept: Mutex::new(None) }) })
+        let (mail, server, kept) = (mail.clone(), server.clone(), Mutex::new(None));
+        Ok(Self { inner: Arc::new(Inner { mail, server, step, data, tls, kept }) })
     }
 
     /// Connects if need be, signs in, and asks the server for this sender and recipient.
@@ -108,6 +111,19 @@ impl Smtp {
     /// # Errors
     /// Any [`MailFailure`] but those about a letter; nothing was accepted.
     pub async fn dial(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
+        self.dial_as(to, None, &mut Vec::new()).await
+    }
+
+    /// [`Self::dial`] with the token for `auth = "xoauth2"`; `told` learns what was done.
+    ///
+    /// # Errors
+    /// As [`Self::dial`], and [`MailFailure::TokenRefused`].
+    pub async fn dial_as(
+        &self,
+        to: &MailAddress,
+        token: Option<&SecretString>,
+        told: &mut Vec<String>,
+    ) -> Result<Dialled, MailFailure> {
         let kept = self.inner.kept.lock().await.take();
         if let Some(mut connection) = kept
             && connection.command(self.inner.step.min(PROBE), Rset).await.is_ok()
@@ -118,9 +134,13 @@ impl Smtp {
                 Err((step, trouble)) => return Err(self.refused(connection, step, &trouble).await),
             }
         }
-        let mut connection = Connection::open(&self.inner.mail, &self.inner.tls, self.inner.step).await?;
+        let Inner { server, tls, step, .. } = &*self.inner;
+        let mut connection = Connection::open(server, self.domain(), tls, token, *step, told).await?;
         match self.ask(&mut connection, to).await {
-            Ok(()) => Ok(self.dialled(connection, to)),
+            Ok(()) => {
+                told.push(format!("the sender {} and the recipient are taken", self.inner.mail.from.address.as_str()));
+                Ok(self.dialled(connection, to))
+            }
             Err((step, trouble)) => Err(self.refused(connection, step, &trouble).await),
         }
     }
@@ -168,7 +188,7 @@ impl Smtp {
     }
 
     fn server(&self) -> String {
-        server(&self.inner.mail.smtp)
+        server(&self.inner.server)
     }
 }
 

@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::Work;
 use super::attempt::{Attempt, Stop, later};
 use super::onboard::mail_rejected;
+use super::post::{Dialled, Post};
 use super::send::{hand_over, write_delivered};
 use super::settle::{self, Torn};
-use crate::mail::{Dialled, MailFailure, Smtp};
+use crate::mail::MailFailure;
 use crate::rules::hire::{MailAddress, State};
 use crate::rules::next::Standstill;
 use crate::rules::unsettled::Cause;
@@ -31,6 +32,8 @@ pub(super) struct Letter {
     pub(super) until: DateTime<Utc>,
     /// Since when the code is in memory.
     pub(super) since: DateTime<Utc>,
+    /// Not offered again before.
+    pub(super) not_before: DateTime<Utc>,
     pub(super) sent: Sent,
     /// `mailing` is on disk.
     pub(super) written: bool,
@@ -77,6 +80,7 @@ impl Work {
             Sent::NotYet => self.clock.now() + PAUSE,
             Sent::Maybe | Sent::Accepted => self.clock.now(),
         };
+        let next_try = next_try.max(letter.not_before);
         self.in_hand.lock().await.push(InHand { claimed, letter, next_try });
     }
 
@@ -165,10 +169,10 @@ impl Work {
         if now >= later(letter.since, self.limits.in_hand) {
             return give_up(attempt, &letter, Cause::MailLate).await;
         }
-        if now < next_try && letter.sent == Sent::NotYet {
+        if now < next_try && (letter.sent == Sent::NotYet || now < letter.not_before) {
             return Err(Stop::InHand(Box::new(letter)));
         }
-        match self.dial_in_hand(&attempt.served.smtp, &letter.words.to).await {
+        match self.dial_in_hand(&attempt.served.post, &letter.words.to).await {
             Ok(dialled) => hand_over(attempt, dialled, letter).await,
             Err(MailFailure::RecipientRefused(why)) => {
                 let refusal = mail_rejected(&why);
@@ -180,16 +184,13 @@ impl Work {
                     look_at: None,
                 }))
             }
-            Err(failure) => {
-                self.mail_setback(attempt, &failure).await?;
-                Err(Stop::InHand(Box::new(letter)))
-            }
+            Err(failure) => Err(wait_in_hand(attempt, letter, &failure).await?),
         }
     }
 
     /// On SIGTERM a server that hangs must leave time to delete the pass: nothing was sent yet.
-    async fn dial_in_hand(&self, smtp: &Smtp, to: &MailAddress) -> Result<Dialled, MailFailure> {
-        let dialling = smtp.dial(to);
+    async fn dial_in_hand(&self, post: &Post, to: &MailAddress) -> Result<Dialled, MailFailure> {
+        let dialling = post.dial(to);
         if !self.stopping.load(Ordering::SeqCst) {
             return dialling.await;
         }
@@ -206,6 +207,7 @@ impl Work {
         self.claim_no_more();
         for held in self.in_hand.lock().await.iter_mut() {
             held.next_try = DateTime::UNIX_EPOCH;
+            held.letter.not_before = DateTime::UNIX_EPOCH;
         }
         let mut ended = self.round_in_hand().await;
         let held = std::mem::take(&mut *self.in_hand.lock().await);
@@ -231,4 +233,17 @@ async fn give_up(attempt: &Attempt<'_>, letter: &Letter, cause: Cause) -> Result
     let now = attempt.now();
     let again = if cause == Cause::Changed { now } else { now + PAUSE };
     Err(Stop::Rest(attempt.keep(State::Pending, again)))
+}
+
+/// The letter stays in hand; a server that asks for patience gets it.
+pub(super) async fn wait_in_hand(
+    attempt: &Attempt<'_>,
+    mut letter: Letter,
+    failure: &MailFailure,
+) -> Result<Stop, StoreError> {
+    attempt.work.mail_setback(attempt, failure).await?;
+    if let MailFailure::Busy { wait, .. } = failure {
+        letter.not_before = later(attempt.now(), *wait);
+    }
+    Ok(Stop::InHand(Box::new(letter)))
 }

@@ -1,7 +1,7 @@
 //! The worker: one idempotent [`tick`] that moves every due hire on, and the service around it.
 //!
-//! Reading order: [`onboard`] (one hire, the heart), [`check`], [`settle`], [`send`], [`in_hand`],
-//! [`tick`], [`service`]. Nothing here waits for anything but an answer: a step ends in seconds or
+//! Reading order: [`onboard`] (one hire, the heart), [`check`], [`settle`], [`send`], [`post`],
+//! [`in_hand`], [`tick`], [`service`]. Nothing here waits for anything but an answer: a step ends in seconds or
 //! goes back to the tick with a time.
 
 mod attempt;
@@ -10,6 +10,7 @@ pub mod in_hand;
 pub mod intake;
 pub mod onboard;
 pub mod send;
+pub mod post;
 mod replan;
 pub mod service;
 pub mod settle;
@@ -23,11 +24,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use self::post::{Lenders, Post, PostError};
 use crate::clock::Clock;
 use crate::config::{self, Limits, Settings, TenantRules};
 use crate::entra;
 use crate::feed::Eyes;
-use crate::mail::{MailError, Smtp};
 use crate::rules::letter::Letters;
 use crate::store::{Gate, Store};
 
@@ -60,11 +61,11 @@ pub struct Work {
 
 /// One tenant with its client and its rules.
 struct Served {
-    client: entra::Tenant,
+    client: Arc<entra::Tenant>,
     rules: TenantRules,
     mail: config::Mail,
-    smtp: Smtp,
-    /// What stops its letters: `mail`, or `mail/NAME` when it has a mail server or sender of its own.
+    post: Post,
+    /// What stops its letters: `mail`, or `mail/NAME` when it has a way or sender of its own.
     mail_gate: String,
 }
 
@@ -87,9 +88,9 @@ pub enum WorkError {
         #[source]
         source: entra::EntraError,
     },
-    /// The mail client.
+    /// The way for letters.
     #[error("mail")]
-    Mail(#[from] MailError),
+    Mail(#[from] PostError),
 }
 
 impl Work {
@@ -99,15 +100,15 @@ impl Work {
     /// [`WorkError`] when a client cannot be built from the settings.
     pub fn new(settings: Arc<Settings>, limits: Limits, store: Store, clock: Clock) -> Result<Self, WorkError> {
         let mut tenants = BTreeMap::new();
-        let common = Smtp::new(&settings.mail, &limits)?;
-        for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
-            let client = entra::Tenant::new(tenant, &limits, clock.clone())
-                .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
+        let clients = clients(&settings, &limits, &clock)?;
+        let common = Post::new(&settings.mail, &limits, &clients)?;
+        for tenant in &settings.tenants {
+            let Some(client) = clients.get(&tenant.name).cloned() else { continue };
             let mail = tenant.mail.clone();
-            let smtp = if mail == settings.mail { common.clone() } else { Smtp::new(&mail, &limits)? };
+            let post = if mail == settings.mail { common.clone() } else { Post::new(&mail, &limits, &clients)? };
             let mail_gate = mail_gate(tenant, &settings.mail);
             let rules = tenant.rules.clone();
-            tenants.insert(tenant.name.clone(), Served { client, rules, mail, smtp, mail_gate });
+            tenants.insert(tenant.name.clone(), Served { client, rules, mail, post, mail_gate });
         }
         Ok(Self {
             settings,
@@ -154,9 +155,23 @@ impl Work {
     }
 }
 
-/// Tenants with one server and sender stop together; the others not.
+/// A client for each tenant that is served.
+///
+/// # Errors
+/// [`WorkError::Tenant`] when one cannot be built from its settings.
+pub fn clients(settings: &Settings, limits: &Limits, clock: &Clock) -> Result<Lenders, WorkError> {
+    let enabled = settings.tenants.iter().filter(|tenant| tenant.enabled);
+    let made = enabled.map(|tenant| {
+        let client = entra::Tenant::new(tenant, limits, clock.clone())
+            .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
+        Ok((tenant.name.clone(), Arc::new(client)))
+    });
+    made.collect()
+}
+
+/// Tenants with one way and sender stop together; the others not.
 fn mail_gate(tenant: &config::Tenant, common: &config::Mail) -> String {
-    if tenant.mail.smtp == common.smtp && tenant.mail.from == common.from {
+    if tenant.mail.via == common.via && tenant.mail.from == common.from {
         MAIL.to_owned()
     } else {
         format!("{MAIL}/{}", tenant.name)

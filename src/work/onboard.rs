@@ -15,9 +15,10 @@ use tracing::info;
 use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
 use super::check::{check, or_refused};
+use super::post::Dialled;
 use super::send::{hand_over, letter_for, tell_void};
 use super::settle::{self, Settled, Torn};
-use crate::mail::{Dialled, MailFailure};
+use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 use crate::rules::guard::Refusal;
 use crate::rules::hire::{Reason, State};
@@ -117,7 +118,7 @@ async fn intend_and_issue(
 /// The mail server takes this recipient, before anything is made.
 async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Result<Dialled, Stop> {
     let work = attempt.work;
-    match attempt.served.smtp.dial(&cleared.channel().address).await {
+    match attempt.served.post.dial(&cleared.channel().address).await {
         Ok(dialled) => {
             work.open_gate(&attempt.served.mail_gate, attempt.now()).await?;
             Ok(dialled)

@@ -4,15 +4,18 @@
 //! same Message-ID goes again while this process lives; a crash instead costs a second letter that
 //! replaces the first. A pass whose letter was refused for good is deleted at once.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
 use super::Work;
-use super::attempt::{Attempt, Stop};
-use super::in_hand::{Letter, Sent};
+use super::attempt::{Attempt, MAIL_WAITS, Stop, later};
+use super::in_hand::{Letter, Sent, wait_in_hand};
 use super::onboard::mail_rejected;
+use super::post::Dialled;
 use super::settle::{self, Settled, Torn};
-use crate::mail::{Dialled, MailFailure};
+use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, IssuedPass};
 use crate::rules::calendar::{Standing, Zone};
 use crate::rules::hire::{MailAddress, Reason, State};
@@ -23,6 +26,8 @@ use crate::store::{PassRow, StoreError};
 
 /// Between two tries to reach a mail server that is out of reach.
 const MAIL_OUT_OF_REACH: TimeDelta = TimeDelta::minutes(1);
+/// Before a letter whose answer was lost twice goes a third time.
+const LOST_AGAIN: Duration = Duration::from_secs(30);
 /// Between two tries of a login, certificate or sender that was refused.
 const MAIL_STOPPED: TimeDelta = TimeDelta::minutes(5);
 
@@ -42,6 +47,7 @@ pub(super) async fn letter_for(
             from: issued.from(),
             until: issued.until(),
             since: attempt.now(),
+            not_before: attempt.now(),
             sent: Sent::NotYet,
             written: false,
         }),
@@ -145,18 +151,21 @@ async fn not_sent(attempt: &Attempt<'_>, mut letter: Letter, failure: MailFailur
             let standstill = next::after_refusal(&wanted, refusal.reason, refusal.what_to_do, attempt.now());
             return Err(Stop::Rest(standstill));
         }
-        MailFailure::Lost(why) => {
+        MailFailure::Lost { why, wait } => {
+            // Lost again: not at every tick.
+            let wait = if letter.sent == Sent::Maybe { LOST_AGAIN.max(*wait) } else { *wait };
             letter.sent = Sent::Maybe;
+            letter.not_before = later(attempt.now(), wait);
             warn!("the connection was lost after the letter ({why}); the same message goes again");
+            Err(Stop::InHand(Box::new(letter)))
         }
         MailFailure::Stopped(_)
+        | MailFailure::TokenRefused(_)
         | MailFailure::Unreachable(_)
+        | MailFailure::Busy { .. }
         | MailFailure::RecipientLater(_)
-        | MailFailure::LetterLater(_) => {
-            attempt.work.mail_setback(attempt, &failure).await?;
-        }
+        | MailFailure::LetterLater(_) => Err(wait_in_hand(attempt, letter, &failure).await?),
     }
-    Err(Stop::InHand(Box::new(letter)))
 }
 
 impl Work {
@@ -168,13 +177,19 @@ impl Work {
     ) -> Result<Standstill, StoreError> {
         let (now, gate) = (attempt.now(), &attempt.served.mail_gate);
         let (until, why) = match failure {
-            MailFailure::Stopped(why) => (now + MAIL_STOPPED, why),
+            MailFailure::Busy { why, wait } => {
+                let until = later(now, *wait);
+                self.store.hold_gate(now, gate, until, None).await?;
+                warn!("{gate} waits {} s: {why}", wait.as_secs());
+                return Ok(attempt.wait(Some(Reason::MailStopped), MAIL_WAITS, until));
+            }
+            MailFailure::Stopped(why) | MailFailure::TokenRefused(why) => (now + MAIL_STOPPED, why),
             MailFailure::Unreachable(why) => (now + MAIL_OUT_OF_REACH, why),
             MailFailure::RecipientRefused(why)
             | MailFailure::RecipientLater(why)
             | MailFailure::LetterRefused(why)
             | MailFailure::LetterLater(why)
-            | MailFailure::Lost(why) => {
+            | MailFailure::Lost { why, .. } => {
                 let wanted = attempt.wanted(State::Pending);
                 let at = next::look_again(&wanted, Standing::Pending, now);
                 let why =
@@ -242,7 +257,7 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTi
             work.store.told_void(&attempt.claimed, now, pass.id).await?;
             return Ok(None);
         }
-        Ok(letter) => match attempt.served.smtp.dial(&to).await {
+        Ok(letter) => match attempt.served.post.dial(&to).await {
             Err(failure) => failure,
             Ok(dialled) => match dialled.send(now, &letter).await {
                 Err(failure) => failure,

@@ -82,8 +82,22 @@ impl Drop for Program {
     }
 }
 
-fn mail(port: u16, ca_file: &Path, password: &Path) -> config::Mail {
-    config::Mail {
+fn client_of(port: u16, ca_file: &Path, password: &Path, limits: &Limits) -> Smtp {
+    let server = config::Smtp {
+        host: "localhost".to_owned(),
+        port,
+        tls: Tls::Starttls,
+        auth: Auth::Password,
+        username: "onboarding".to_owned(),
+        password_file: Some(SecretFile::new(
+            "mail.smtp.password_file",
+            password.to_str().unwrap(),
+            None,
+            Path::new("/"),
+        )),
+        ca_file: Some(ca_file.to_owned()),
+    };
+    let mail = config::Mail {
         from: config::Mailbox {
             name: "Onboarding".to_owned(),
             address: MailAddress::parse("onboarding@contoso.example").unwrap(),
@@ -91,21 +105,9 @@ fn mail(port: u16, ca_file: &Path, password: &Path) -> config::Mail {
         per_minute: 30,
         reply_to: None,
         help: None,
-        smtp: config::Smtp {
-            host: "localhost".to_owned(),
-            port,
-            tls: Tls::Starttls,
-            auth: Auth::Password,
-            username: "onboarding".to_owned(),
-            password_file: Some(SecretFile::new(
-                "mail.smtp.password_file",
-                password.to_str().unwrap(),
-                None,
-                Path::new("/"),
-            )),
-            ca_file: Some(ca_file.to_owned()),
-        },
-    }
+        via: config::Via::Smtp(server.clone()),
+    };
+    Smtp::new(&mail, &server, limits).unwrap()
 }
 
 fn private(path: &Path, text: &str) {
@@ -138,7 +140,7 @@ async fn a_stock_server_takes_our_letters() {
     let port = said.next().unwrap().unwrap().parse().unwrap();
 
     let limits = Limits { smtp_step: Duration::from_secs(10), ..Limits::default() };
-    let smtp = Smtp::new(&mail(port, &path("cert.pem"), &path("password")), &limits).unwrap();
+    let client = client_of(port, &path("cert.pem"), &path("password"), &limits);
     let to = MailAddress::parse("mia@contoso.example").unwrap();
     let facts = VoidLetter {
         to: to.clone(),
@@ -151,7 +153,7 @@ async fn a_stock_server_takes_our_letters() {
     let letter = Letters::built_in().void(&facts).unwrap();
     let now = "2027-03-01T06:00:00Z".parse().unwrap();
     for _ in 0..3 {
-        let receipt = smtp.dial(&to).await.unwrap().send(now, &letter).await.unwrap();
+        let receipt = client.dial(&to).await.unwrap().send(now, &letter).await.unwrap();
         assert_eq!(receipt.reply, "250 2.0.0 taken");
         let taken: serde_json::Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
         assert_eq!(taken["from"], "onboarding@contoso.example");
@@ -161,11 +163,11 @@ async fn a_stock_server_takes_our_letters() {
         assert!(raw.contains("Message-ID: <void.1-2@contoso.example>\r\n"), "{raw}");
     }
     let nobody = MailAddress::parse("nobody@contoso.example").unwrap();
-    assert!(matches!(smtp.dial(&nobody).await.err(), Some(MailFailure::RecipientRefused(_))));
-    smtp.dial(&to).await.unwrap().hang_up().await;
-    smtp.close().await;
+    assert!(matches!(client.dial(&nobody).await.err(), Some(MailFailure::RecipientRefused(_))));
+    client.dial(&to).await.unwrap().hang_up().await;
+    client.close().await;
 
-    let wrong = Smtp::new(&mail(port, &path("cert.pem"), &path("wrong")), &limits).unwrap();
+    let wrong = client_of(port, &path("cert.pem"), &path("wrong"), &limits);
     assert!(matches!(wrong.dial(&to).await.err(), Some(MailFailure::Stopped(_))));
 }
 

@@ -127,15 +127,7 @@ fn settings(model: &ModelTenant, dir: &TempDir) -> config::Tenant {
             per_minute: 30,
             reply_to: None,
             help: None,
-            smtp: config::Smtp {
-                host: "localhost".to_owned(),
-                port: 25,
-                tls: config::Tls::None,
-                auth: config::Auth::None,
-                username: String::new(),
-                password_file: None,
-                ca_file: None,
-            },
+            via: config::Via::Graph { tenant: "contoso".to_owned() },
         },
     }
 }

@@ -31,7 +31,7 @@ async fn a_connection_that_breaks_around_the_dot_leaves_a_doubt_f59() {
         post_office.fault(verb, when, Effect::Drop);
         let found = failure(post(&smtp).await);
         // A short letter is wholly in the socket's buffer when the server closes in its middle.
-        assert!(matches!(found, MailFailure::Lost(_)), "{verb:?} {when:?}: {found:?}");
+        assert!(matches!(found, MailFailure::Lost { .. }), "{verb:?} {when:?}: {found:?}");
         assert_eq!(post_office.server.letters().len(), stored);
         // The same message again.
         post(&smtp).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_silent_server_is_not_waited_for() {
         let (found, ()) = tokio::join!(post(&smtp), post_office.server.held());
         let found = failure(found);
         match verb {
-            Verb::Dot => assert!(matches!(found, MailFailure::Lost(_)), "{found:?}"),
+            Verb::Dot => assert!(matches!(found, MailFailure::Lost { .. }), "{found:?}"),
             _ => assert!(matches!(found, MailFailure::Unreachable(_)), "{verb:?}: {found:?}"),
         }
         assert_eq!(post_office.server.letters().len(), 0);

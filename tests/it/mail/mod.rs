@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use firstpass::config::{self, Auth, Limits, SecretFile, Tls};
+use firstpass::config::{self, Auth, Limits, SecretFile, Tls, Via};
 use firstpass::mail::{MailFailure, Receipt, Smtp};
 use firstpass::rules::attempt::Code;
 use firstpass::rules::calendar::Zone;
@@ -32,6 +32,7 @@ const CODE: &str = "K7x9-Qp2m-canary";
 struct Post {
     server: ModelMailServer,
     mail: config::Mail,
+    smtp: config::Smtp,
     limits: Limits,
     folder: TempDir,
 }
@@ -49,24 +50,25 @@ impl Post {
         let folder = tempfile::tempdir().unwrap();
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, ca.pem()).unwrap();
+        let smtp = config::Smtp {
+            host: "localhost".to_owned(),
+            port: server.port(),
+            tls,
+            auth: Auth::Password,
+            username: "onboarding".to_owned(),
+            password_file: Some(secret(folder.path(), PASSWORD)),
+            ca_file: Some(ca_file),
+        };
         let mail = config::Mail {
             from: config::Mailbox { name: "Onboarding".to_owned(), address: address("onboarding@contoso.example") },
             per_minute: 30,
             reply_to: None,
             help: None,
-            smtp: config::Smtp {
-                host: "localhost".to_owned(),
-                port: server.port(),
-                tls,
-                auth: Auth::Password,
-                username: "onboarding".to_owned(),
-                password_file: Some(secret(folder.path(), PASSWORD)),
-                ca_file: Some(ca_file),
-            },
+            via: Via::Smtp(smtp.clone()),
         };
         let limits =
             Limits { smtp_step: Duration::from_secs(5), smtp_data: Duration::from_secs(5), ..Limits::default() };
-        Self { server, mail, limits, folder }
+        Self { server, mail, smtp, limits, folder }
     }
 
     fn impatient(mut self) -> Self {
@@ -76,7 +78,7 @@ impl Post {
     }
 
     fn smtp(&self) -> Smtp {
-        Smtp::new(&self.mail, &self.limits).unwrap()
+        Smtp::new(&self.mail, &self.smtp, &self.limits).unwrap()
     }
 
     fn fault(&self, verb: Verb, when: When, effect: Effect) {

@@ -11,7 +11,7 @@ use super::{Post, failure, post, secret};
 #[tokio::test]
 async fn a_wrong_password_stops_mailing_f57() {
     let mut post_office = Post::new(Tls::Starttls);
-    post_office.mail.smtp.password_file = Some(secret(post_office.folder.path(), "wrong-password"));
+    post_office.smtp.password_file = Some(secret(post_office.folder.path(), "wrong-password"));
     let failure = failure(post(&post_office.smtp()).await);
     let MailFailure::Stopped(why) = &failure else { panic!("{failure:?}") };
     assert!(why.contains("535 5.7.8") && why.contains("mail.smtp.password_file"), "{why}");
@@ -21,7 +21,7 @@ async fn a_wrong_password_stops_mailing_f57() {
 #[tokio::test]
 async fn a_missing_password_or_no_way_to_sign_in_stops_mailing() {
     let mut post_office = Post::new(Tls::Starttls);
-    post_office.mail.smtp.password_file =
+    post_office.smtp.password_file =
         Some(SecretFile::new("mail.smtp.password_file", "/nowhere/at-all", None, Path::new("/")));
     assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
     let post_office = Post::with(Options { mechanisms: vec!["GSSAPI".to_owned()], ..Options::default() });
@@ -33,7 +33,7 @@ async fn a_certificate_of_somebody_else_stops_mailing_f53() {
     for tls in [Tls::Starttls, Tls::Implicit] {
         // An authority that nobody knows.
         let mut unknown = Post::new(tls);
-        unknown.mail.smtp.ca_file = None;
+        unknown.smtp.ca_file = None;
         let found = failure(post(&unknown.smtp()).await);
         assert!(matches!(&found, MailFailure::Stopped(why) if why.contains("mail.smtp.ca_file")), "{found:?}");
         // A certificate for another name.
@@ -52,7 +52,7 @@ async fn a_certificate_of_somebody_else_stops_mailing_f53() {
 async fn a_stripped_starttls_stops_mailing_and_nothing_is_said_in_clear_f51() {
     for auth in [Auth::Password, Auth::None] {
         let mut post_office = Post::with(Options { strip_starttls: true, ..Options::default() });
-        post_office.mail.smtp.auth = auth;
+        post_office.smtp.auth = auth;
         assert!(matches!(failure(post(&post_office.smtp()).await), MailFailure::Stopped(_)));
         for verb in [Verb::Starttls, Verb::Auth, Verb::Mail] {
             assert_eq!(post_office.server.count(verb), 0, "{verb:?}");
@@ -83,7 +83,7 @@ async fn plain_answers_behind_starttls_never_count_f52() {
 #[tokio::test]
 async fn plain_text_goes_to_this_machine_only() {
     let mut post_office = Post::new(Tls::None);
-    post_office.mail.smtp.host = "192.0.2.1".to_owned();
+    post_office.smtp.host = "192.0.2.1".to_owned();
     let found = failure(post(&post_office.smtp()).await);
     assert!(matches!(&found, MailFailure::Stopped(why) if why.contains("loopback")), "{found:?}");
 }
@@ -93,7 +93,7 @@ fn a_ca_file_that_is_none_is_told_at_once() {
     let mut post_office = Post::new(Tls::Starttls);
     let path = post_office.folder.path().join("none.pem");
     std::fs::write(&path, "nothing").unwrap();
-    post_office.mail.smtp.ca_file = Some(path);
-    let error = Smtp::new(&post_office.mail, &post_office.limits).err().unwrap().to_string();
+    post_office.smtp.ca_file = Some(path);
+    let error = Smtp::new(&post_office.mail, &post_office.smtp, &post_office.limits).err().unwrap().to_string();
     assert!(error.starts_with("mail.smtp.ca_file: ") && error.ends_with("holds no PEM certificate"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use firstpass::config::keys::{KEYS, Value};
 use firstpass::config::{Cloud, Settings, Tls, text};
 
-use super::{Folder, LEAST, load};
+use super::{Folder, LEAST, load, server};
 
 #[test]
 fn config_init_is_snapped() {
@@ -58,7 +58,10 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!((tenant.cloud, tenant.login_url.as_str()), (Cloud::Global, "https://login.microsoftonline.com/"));
     let [feed] = settings.feeds.as_slice() else { panic!("one feed") };
     assert_eq!((feed.max_new, feed.max_changes, feed.settle), (1000, 200, Duration::from_secs(10)));
-    assert_eq!((settings.mail.per_minute, settings.mail.smtp.port, settings.mail.smtp.tls), (30, 587, Tls::Starttls));
+    assert_eq!(
+        (settings.mail.per_minute, server(&settings.mail).port, server(&settings.mail).tls),
+        (30, 587, Tls::Starttls)
+    );
     assert_eq!(settings.mail.from.name, "Onboarding");
     assert_eq!(settings.without_effect, Vec::<String>::new());
 }

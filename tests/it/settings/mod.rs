@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use firstpass::config::Settings;
+use firstpass::config::{Mail, Settings, Smtp, Via};
 
 mod defaults;
+mod mail;
 mod sources;
 mod refusals;
 mod secrets;
@@ -36,6 +37,14 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
 
 fn problems(text: &str, env: &[(&str, &str)]) -> String {
     load(text, env).unwrap_err()
+}
+
+/// The mail server of settings that have one.
+fn server(mail: &Mail) -> &Smtp {
+    match &mail.via {
+        Via::Smtp(server) => server,
+        Via::Graph { tenant } => panic!("Graph mail of {tenant}"),
+    }
 }
 
 /// Nothing but what must be set.

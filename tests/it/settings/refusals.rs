@@ -82,7 +82,7 @@ cooling_off = "72h"
 fallback = ["security@contoso.example"]
 [mail]
 from = "Onboarding"
-via = "graph"
+via = "pigeon"
 per_minute = 0
 help = "two\nlines"
 announce = "24h"
@@ -183,7 +183,7 @@ fn every_guard_that_is_not_served_yet_is_refused() {
         let told = problems(&format!("{LEAST}\n[{table}]\n{line}\n"), &[]);
         assert!(told.contains("not served by this version"), "{line}: {told}");
     }
-    for (kept, replaced) in [("folder =", "kind = \"sql\"\nfolder ="), ("from =", "via = \"graph\"\nfrom =")] {
+    for (kept, replaced) in [("folder =", "kind = \"sql\"\nfolder =")] {
         let told = problems(&LEAST.replace(kept, replaced), &[]);
         assert!(told.contains("not served by this version"), "{replaced}: {told}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Folder, LEAST, load};
+use super::{Folder, LEAST, load, server};
 
 #[test]
 fn variables_override_and_strings_arrive_as_written() {
@@ -30,7 +30,7 @@ fn variables_override_and_strings_arrive_as_written() {
     assert_eq!(tenant.rules.schedule.start_at.to_string(), "10:00:00");
     assert_eq!(tenant.rules.schedule.tries, 7);
     assert_eq!(settings.mail.help.as_deref(), Some("0123"));
-    assert_eq!(settings.mail.smtp.username, "true");
+    assert_eq!(server(&settings.mail).username, "true");
     assert_eq!(settings.state.group.as_deref(), Some("[x]"));
     assert!(!tenant.rules.pass.one_time);
     assert_eq!(tenant.rules.channel.domains, ["contoso.example", "fabrikam.example"]);
@@ -115,10 +115,10 @@ schedule = { zone = "Asia/Kolkata" }
     assert_eq!(contoso.rules.zone.as_ref().unwrap().as_str(), "Europe/Berlin");
     assert_eq!(fabrikam.rules.zone.as_ref().unwrap().as_str(), "Asia/Kolkata");
     assert_ne!(contoso.rules.guard, fabrikam.rules.guard);
-    assert_eq!(contoso.mail.smtp.host, "smtp.other.example");
-    assert_eq!(fabrikam.mail.smtp.host, "smtp.contoso.example");
+    assert_eq!(server(&contoso.mail).host, "smtp.other.example");
+    assert_eq!(server(&fabrikam.mail).host, "smtp.contoso.example");
     assert_eq!(fabrikam.client_secret_file.key(), "tenant.fabrikam.client_secret_file");
-    assert_eq!(contoso.mail.smtp.password_file.as_ref().unwrap().key(), "mail.smtp.password_file");
+    assert_eq!(server(&contoso.mail).password_file.as_ref().unwrap().key(), "mail.smtp.password_file");
     assert_eq!(fabrikam.graph_url.as_str(), "https://dod-graph.microsoft.us/");
 }
 
