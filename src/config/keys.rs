@@ -97,6 +97,8 @@ impl fmt::Display for Kind {
             Self::Mailbox => f.write_str("Name <address>"),
             Self::Columns => f.write_str("table of field = header"),
             Self::Zones => f.write_str("table of place = zone"),
+            Self::Encoding => f.write_str("encoding"),
+            Self::DateFormat => f.write_str("strftime"),
         }
     }
 }
