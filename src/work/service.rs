@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Work;
-use super::tick::{Feeds, TickReport, tick};
+use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
 use crate::store::StoreError;
 
 /// Wall time is compared at least so often (design 7).
@@ -47,7 +47,16 @@ pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceErr
     let mut scheduler = schedule(&work.settings.schedule.poll, Arc::clone(&nudge)).await?;
     nudge.feeds.store(true, Ordering::SeqCst);
     info!("ready");
+    let mut before = work.clock.now();
     while !stop.is_cancelled() {
+        let now = work.clock.now();
+        if before - now > CLOCK_WENT_BACK {
+            // It would wait for the moment that it had planned by the clock that was ahead.
+            let _ = scheduler.shutdown().await;
+            scheduler = schedule(&work.settings.schedule.poll, Arc::clone(&nudge)).await?;
+            nudge.feeds.store(true, Ordering::SeqCst);
+        }
+        before = now;
         let feeds = if nudge.feeds.swap(false, Ordering::SeqCst) { Feeds::Read } else { Feeds::Leave };
         let sleep = tokio::select! {
             ticked = tick(work, feeds) => pause_after(work, ticked),

@@ -39,7 +39,7 @@ pub struct TickReport {
 /// A tick ends after so many attempts; the next one goes on.
 const MOST_ATTEMPTS: usize = 500;
 /// A smaller step changes nothing that matters (contract 5).
-const CLOCK_WENT_BACK: TimeDelta = TimeDelta::minutes(2);
+pub(super) const CLOCK_WENT_BACK: TimeDelta = TimeDelta::minutes(2);
 /// And claims nothing after so long: feeds, leases in hand and the heartbeat must not wait for Graph.
 const LONGEST_TICK: Duration = Duration::from_secs(20);
 /// Letters of so long ago count for `mail.per_minute`.

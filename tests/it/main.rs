@@ -30,6 +30,7 @@ mod guards;
 mod house;
 mod moments;
 mod invariants;
+mod mornings;
 mod outages;
 mod play;
 mod service;

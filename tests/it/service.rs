@@ -21,12 +21,18 @@ fn real_world() -> World {
 
 impl World {
     /// The service in a process of its own; its log goes to a file.
-    fn spawn(&self) -> Service {
+    pub(crate) fn spawn(&self) -> Service {
+        self.spawn_with(&[])
+    }
+
+    /// With these variables besides.
+    pub(crate) fn spawn_with(&self, more: &[(&str, &std::ffi::OsStr)]) -> Service {
         let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_firstpass"))
             .arg("--config")
             .arg(self.dir.path().join("firstpass.toml"))
             .arg("run")
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -34,12 +40,12 @@ impl World {
         Service(child.unwrap())
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
     /// Hires who start in half an hour, where it is about noon.
-    fn drop_today(&self, n_hires: usize) {
+    pub(crate) fn drop_today(&self, n_hires: usize) {
         let now = self.clock.now();
         let east = 12 - i64::from(now.hour());
         let zone = if east >= 0 { format!("Etc/GMT-{east}") } else { format!("Etc/GMT+{}", -east) };
@@ -53,7 +59,7 @@ impl World {
         self.drop_file("today.csv", &file);
     }
 
-    fn wait_for(&self, what: &str, seconds: u64, done: impl Fn(&World) -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, seconds: u64, done: impl Fn(&World) -> bool) {
         let began = Instant::now();
         while !done(self) {
             assert!(began.elapsed() < Duration::from_secs(seconds), "waited {seconds} s for {what}\n{}", self.log());
@@ -63,10 +69,14 @@ impl World {
 }
 
 /// Ends with the test, also with one that fails.
-struct Service(Child);
+pub(crate) struct Service(Child);
 
 impl Service {
-    fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
+    pub(crate) fn terminate(&self) {
+        signal(self, "TERM");
+    }
+
+    pub(crate) fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
         self.0.wait()
     }
 }
@@ -97,7 +107,7 @@ async fn a_file_becomes_a_letter_and_sigterm_ends_with_zero() {
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(1), "one service at a time: {}", String::from_utf8_lossy(&second.stderr));
-    signal(&service, "TERM");
+    service.terminate();
     assert_eq!(service.wait().unwrap().code(), Some(0), "{}", world.log());
     let log = world.log();
     let code = world.code_letters()[0].code().unwrap();
@@ -136,7 +146,7 @@ async fn f1_to_f10_killed_at_any_moment() {
             && world.code_letters().iter().any(|letter| letter.code().as_deref() == Some(live[0].code.as_str()))
     };
     world.wait_for("everybody", 120, |world| (0..HIRES).all(|n| live_and_told(world, n)));
-    signal(&service, "TERM");
+    service.terminate();
     assert_eq!(service.wait().unwrap().code(), Some(0), "{}", world.log());
     world.restart().await;
     for n in 0..HIRES {
