@@ -15,6 +15,8 @@ use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
 use crate::config::{Auth, Feed, Mail, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, Via, tz_versions};
+use crate::entra::EntraError;
+use crate::entra::credential::{self, Standing as Credential};
 use crate::feed::csv;
 use crate::rules::calendar::Zone;
 use crate::rules::staged::Verdict;
@@ -116,24 +118,52 @@ fn of_tenant(tenant: &Tenant, found: &mut Findings) {
     if !tenant.enabled {
         return found.note(what, "enabled = false: nothing is done for it");
     }
-    of_secret(&what, &tenant.client_secret_file, found);
+    of_credential(&what, tenant, found);
     of_certificates(&what, tenant.ca_file.as_deref(), found);
     found.note(what, "guard.group is empty: everybody whom the feed names may get a pass");
+}
+
+/// Which credential, and how long a certificate still lives; nobody is asked whether it is taken.
+fn of_credential(what: &str, tenant: &Tenant, found: &mut Findings) {
+    let (name, now) = (tenant.credential.name(), open::now());
+    let key = tenant.credential.file().map(SecretFile::key).unwrap_or_default();
+    match credential::look(tenant, now) {
+        Ok(Credential::Readable) => {
+            found.ok(what, format!("signs in by {name}: {key} can be read, and by nobody else"))
+        }
+        Ok(Credential::ManagedIdentity) => {
+            found.note(what, format!("signs in by {name}; whether this machine has one shows at the first token"));
+        }
+        Ok(Credential::Certificate(look)) => {
+            let (thumbprint, days) = (&look.thumbprint, look.days_left(now));
+            let ends =
+                format!("signs in by {name} {thumbprint}, which ends in {days} days, on {}", look.until.date_naive());
+            if look.ends_soon(now) {
+                found.note(what, format!("{ends}; make a new one, upload it to Entra, then replace {key}"));
+            } else {
+                found.ok(what, ends);
+            }
+        }
+        Err(EntraError::Secret(error)) => unreadable(what, &error, found),
+        Err(error) => found.wrong(what, chain(&error)),
+    }
 }
 
 fn of_secret(what: &str, file: &SecretFile, found: &mut Findings) {
     match file.read() {
         Ok(_) => found.ok(what, format!("{} can be read, and by nobody else", file.key())),
-        Err(error) => {
-            let text = chain(&error);
-            let text = text.strip_prefix(what).map_or(text.as_str(), |rest| rest.trim_start_matches(", "));
-            let fix = match error {
-                SecretError::Missing { .. } => "; put the secret into it, mode 0600, or name another file",
-                SecretError::Open { .. } | SecretError::Unfit { .. } | SecretError::Unreadable { .. } => "",
-            };
-            found.wrong(what, format!("{text}{fix}"));
-        }
+        Err(error) => unreadable(what, &error, found),
     }
+}
+
+fn unreadable(what: &str, error: &SecretError, found: &mut Findings) {
+    let text = chain(error);
+    let text = text.strip_prefix(what).map_or(text.as_str(), |rest| rest.trim_start_matches(", "));
+    let fix = match error {
+        SecretError::Missing { .. } => "; put the secret into it, mode 0600, or name another file",
+        SecretError::Open { .. } | SecretError::Unfit { .. } | SecretError::Unreadable { .. } => "",
+    };
+    found.wrong(what, format!("{text}{fix}"));
 }
 
 fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {

@@ -18,7 +18,8 @@ use super::out::Out;
 use super::words::utc_text;
 use super::{import, open};
 use crate::clock::Clock;
-use crate::config::{Feed, Limits, SecretError, Settings, Tenant};
+use crate::config::{Feed, Limits, Settings, Tenant};
+use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
 use crate::store::{FileRow, Gate, StoreError, Tally};
 use crate::work::tick::{Feeds, tick};
@@ -52,12 +53,13 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     Ok(End::Done)
 }
 
-/// A tenant whose secret cannot be read stops alone, and is told once; 78 only when there is no other.
+/// A tenant whose credential cannot be read stops alone, and is told once; 78 only when there is no other.
 fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
     let enabled = || settings.tenants.iter().filter(|tenant| tenant.enabled);
-    let unusable: Vec<(&Tenant, SecretError)> =
-        enabled().filter_map(|tenant| Some((tenant, tenant.client_secret_file.read().err()?))).collect();
-    let told = |(tenant, error): &(&Tenant, SecretError)| {
+    let now = Clock::System.now();
+    let unusable: Vec<(&Tenant, EntraError)> =
+        enabled().filter_map(|tenant| Some((tenant, credential::look(tenant, now).err()?))).collect();
+    let told = |(tenant, error): &(&Tenant, EntraError)| {
         format!("tenant {:?} cannot be served: {}", tenant.name, chain(error))
     };
     let mut lines: Vec<String> = unusable.iter().map(told).collect();

@@ -14,7 +14,7 @@ use super::source::{Sources, pattern_of};
 use super::word::{self, Raw};
 use super::{
     Auth, Cloud, Feed, Mail, Notify, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, State, Tenant,
-    TenantRules, Tls, Via, cross, text,
+    TenantRules, Tls, Via, credential, cross, text,
 };
 use crate::rules::calendar::Schedule;
 use crate::rules::channel::{ChannelRules, Mismatch};
@@ -91,7 +91,7 @@ impl Sources {
         self.words(scope, key).map(|path| self.folder.join(path))
     }
 
-    fn secret(&self, scope: Scope, key: &str) -> Option<SecretFile> {
+    pub(super) fn secret(&self, scope: Scope, key: &str) -> Option<SecretFile> {
         let written = self.get(scope, key, word::secret)?;
         let own = match scope {
             Scope::Tenant(index) => self.path(scope, key).starts_with(&format!("tenant.{index}.")),
@@ -230,8 +230,7 @@ fn tenant(sources: &Sources, scope: Scope) -> Option<Tenant> {
     Some(Tenant {
         name: sources.get(scope, "tenant.name", word::name)?,
         tenant_id: sources.get(scope, "tenant.tenant_id", word::id)?,
-        client_id: sources.get(scope, "tenant.client_id", word::id)?,
-        client_secret_file: sources.secret(scope, "tenant.client_secret_file")?,
+        credential: credential::build(sources, scope)?,
         cloud,
         login_url: origin("tenant.login_url", login)?,
         graph_url: origin("tenant.graph_url", graph)?,

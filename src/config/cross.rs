@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::build::{self, Scope};
+use super::credential;
 use super::source::Sources;
 use super::word;
 
@@ -24,6 +25,9 @@ pub(super) fn check(sources: &mut Sources) {
     somebody(sources, &tenants);
     feeds_have_tenants(sources, &tenants, &feeds);
     folders(sources, &feeds);
+    for tenant in &tenants {
+        credential::check(sources, *tenant);
+    }
     for scope in std::iter::once(Scope::Global).chain(tenants) {
         if sources.has_own(scope, "pass") {
             lives(sources, scope);

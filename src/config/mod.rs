@@ -10,6 +10,7 @@
 //! → value), `build` (values → [`Settings`]), `cross` (what must fit together), [`secret`], [`text`].
 
 mod build;
+mod credential;
 mod cross;
 mod encodings;
 pub mod keys;
@@ -34,8 +35,9 @@ use crate::rules::dates::DateFormat;
 use crate::rules::guard::{GuardRules, PassRules};
 use crate::rules::hire::MailAddress;
 
+pub use credential::Credential;
 pub use limits::Limits;
-pub use secret::{SecretError, SecretFile};
+pub use secret::{Mark, SecretError, SecretFile};
 pub use source::LISTS;
 pub use zones::{TzVersions, tz_versions};
 
@@ -143,10 +145,8 @@ pub struct Tenant {
     pub name: String,
     /// Entra's id of it.
     pub tenant_id: Uuid,
-    /// The application that makes the passes.
-    pub client_id: Uuid,
-    /// Its secret.
-    pub client_secret_file: SecretFile,
+    /// How we sign in.
+    pub credential: Credential,
     /// Which of Microsoft's clouds.
     pub cloud: Cloud,
     /// Origin of the token endpoint, https.

@@ -27,6 +27,16 @@ pub struct SecretFile {
     credentials: Option<PathBuf>,
 }
 
+/// One state of a file on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds of the last change of contents or attributes.
+    changed: (i64, i64),
+}
+
 /// Why a secret is not to be had. Texts name the key and the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -91,6 +101,24 @@ impl SecretFile {
         // Collecting the parts takes out "./", which reads badly in messages.
         places.push(folder.join(written).components().collect());
         Self { key: key.to_owned(), places, credentials: credentials.map(Path::to_owned) }
+    }
+
+    /// What tells this file from one that was put in its place, or changed in place: `None` when
+    /// there is none. The contents are not looked at.
+    pub fn mark(&self) -> Option<Mark> {
+        let metadata = std::fs::metadata(self.place()).ok()?;
+        Some(Mark {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// The first place where there is something, else the last; for messages.
+    pub fn place(&self) -> &Path {
+        let there = self.places.iter().find(|place| place.exists());
+        there.or(self.places.last()).map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// The setting that names this file.

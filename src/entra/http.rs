@@ -88,6 +88,23 @@ impl Http {
     }
 }
 
+/// For the identity endpoint of this machine, which speaks plain HTTP: trusts no certificate and goes
+/// nowhere by itself; whom it may be used for is decided in [`super::wire`].
+pub(super) fn to_this_machine(limits: &Limits) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .http1_only()
+        .no_proxy()
+        .no_gzip()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(limits.graph_connect)
+        .tls_certs_only([])
+        .build()
+        .map_err(words)
+}
+
 /// Sends once and reads the whole answer. `seen` hears the answer's `Date`.
 pub(super) async fn exchange(
     client: &reqwest::Client,

@@ -6,19 +6,26 @@
 //! failure, never an empty answer (I19).
 //!
 //! Must never: follow a redirect, trust a proxy out of the environment, send a create twice, print a
-//! code, a token or a secret. Read on in [`passes`], then [`directory`], [`policy`], `http`, `token`.
+//! code, a token or a secret. Read on in [`passes`], then [`directory`], [`policy`], `http`, then how we
+//! sign in: `token`, [`credential`], `assertion`, `certificate`, `wire`.
 
 pub mod directory;
 pub mod passes;
 pub mod policy;
 pub mod send_mail;
 
+mod assertion;
+mod certificate;
+pub mod credential;
 mod failure;
 mod http;
 mod token;
+mod wire;
 
+pub use certificate::Look;
 pub use token::Scope;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,8 +42,9 @@ use zeroize::Zeroizing;
 use self::http::{Answer, Bounds, Http};
 use self::token::{Bearer, Token};
 use crate::clock::Clock;
-use crate::config::{self, Limits};
-use crate::rules::verdict::Failure;
+use crate::config::{self, Limits, SecretError};
+use crate::rules::verdict::{Failure, Said};
+use crate::rules::words;
 
 /// Pages of one list that are read. A person in more groups than this times 999 is nobody's hire.
 const MOST_PAGES: usize = 20;
@@ -52,6 +60,38 @@ pub enum EntraError {
         /// The key.
         key: &'static str,
     },
+    /// The credential's file cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The file is no certificate with its key, or not one that works now.
+    #[error("{key}: {} {what}", .file.display())]
+    Certificate {
+        /// The setting.
+        key: String,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and the remedy.
+        what: String,
+    },
+    /// azure_identity takes no such credential, or this machine has none.
+    #[error("no credential can be made: {0}")]
+    Credential(String),
+}
+
+impl EntraError {
+    /// A credential that cannot even be tried: this tenant stops, told once (contract 3).
+    fn failure(&self, key: &str) -> Failure {
+        let message = words::masked(&self.words());
+        Failure::Unauthorized(Said { code: key.to_owned(), message, ..Said::default() })
+    }
+
+    /// With its cause.
+    fn words(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 /// One tenant's directory. Cheap to make: clients, certificates and token come with the first call.
@@ -104,7 +144,7 @@ impl Tenant {
             root: settings.graph_url.clone(),
             settings: settings.clone(),
             limits: limits.clone(),
-            token: Token::new(settings, limits.graph_request, clock.clone()),
+            token: Token::new(settings, limits, clock.clone()),
             clock,
             http: OnceCell::new(),
             skew: Mutex::new(None),
@@ -115,6 +155,15 @@ impl Tenant {
     /// Graph's `Date` header of the newest answer minus our clock at that moment; to the second.
     pub fn skew(&self) -> Option<TimeDelta> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What may be shown of the certificate as it lies there now; `None` for other credentials, and
+    /// when the file is not right.
+    pub fn certificate(&self) -> Option<Look> {
+        match credential::look(&self.settings, self.clock.now()) {
+            Ok(credential::Standing::Certificate(look)) => Some(look),
+            Ok(_) | Err(_) => None,
+        }
     }
 
     /// The application permissions that the token holds, sorted. Exchange-scoped `Mail.Send` never

@@ -1,34 +1,23 @@
 //! Tokens, by Microsoft's own client, over our own HTTP.
 //!
-//! azure_identity caches and renews (5 minutes early). Three things are ours: its retries are off (a
-//! wrong certificate kept it busy for 82 s), every call has an end, and a token that Graph refuses
-//! can only be got rid of with its credential, so [`Token::forget`] drops that and the secret file is
-//! read again. No token, no secret and no answer of the token endpoint is ever printed.
+//! azure_identity caches and renews. Ours are two things: every call has an end, and a token or a
+//! secret that is refused can only be got rid of with its credential, so [`Token::forget`] drops that
+//! and the file is read again. A file that was replaced makes a new credential at the next token. No
+//! token, no secret and no answer of the token endpoint is ever printed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{Secret, TokenCredential};
-use azure_core::error::ErrorKind;
-use azure_core::http::headers::Headers;
-use azure_core::http::{AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport};
-use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::failure;
-use super::http::{self, Bounds};
+use super::credential::{self, Making};
+use super::{EntraError, wire};
 use crate::clock::Clock;
-use crate::config;
-use crate::rules::verdict::{Failure, Said};
-
-/// A token answer has some kilobytes; many roles make it longer.
-const TOKEN_BODY: usize = 64 * 1024;
+use crate::config::{self, Credential, Limits, Mark};
+use crate::rules::verdict::Failure;
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,21 +28,23 @@ pub enum Scope {
     Outlook,
 }
 
-/// The credential, made at first use and after each [`Token::forget`].
+/// The credential, made at first use, after each [`Token::forget`], and when its file was replaced.
 pub(super) struct Token {
     settings: config::Tenant,
+    limits: Limits,
     graph: String,
     outlook: String,
-    within: Duration,
     clock: Clock,
     slot: Mutex<Slot>,
 }
 
 #[derive(Default)]
 struct Slot {
-    credential: Option<Arc<ClientSecretCredential>>,
+    credential: Option<Arc<dyn TokenCredential>>,
     /// Counts the credentials made, so that two who met the same 401 drop one credential, not two.
     age: u64,
+    /// The file that the credential was made of.
+    mark: Option<Mark>,
 }
 
 /// A token and the age of its credential. Not printable.
@@ -63,35 +54,53 @@ pub(super) struct Bearer {
 }
 
 impl Token {
-    pub(super) fn new(settings: &config::Tenant, within: Duration, clock: Clock) -> Self {
+    pub(super) fn new(settings: &config::Tenant, limits: &Limits, clock: Clock) -> Self {
         let graph = format!("{}/.default", settings.graph_url.origin().ascii_serialization());
         let outlook = format!("{}/.default", settings.cloud.outlook());
-        Self { settings: settings.clone(), graph, outlook, within, clock, slot: Mutex::default() }
+        Self { settings: settings.clone(), limits: limits.clone(), graph, outlook, clock, slot: Mutex::default() }
     }
 
     /// A token for this scope.
     ///
     /// # Errors
-    /// `Unauthorized` when the secret cannot be read or the credential is refused, else `NotSent` or
-    /// `Throttled`: without a token nothing was sent to Graph, so nothing is ever `Unknown` here.
+    /// `Unauthorized` when the credential cannot be read or is refused, also after its file was read
+    /// again, else `NotSent` or `Throttled`: without a token nothing was sent to Graph, so nothing is
+    /// ever `Unknown` here.
     pub(super) async fn get(&self, client: &reqwest::Client, scope: Scope) -> Result<Bearer, Failure> {
-        let (credential, age) = self.credential(client).await?;
+        let refused = match self.once(client, scope).await {
+            (Err(refused @ Failure::Unauthorized(_)), mark) if mark != self.mark() => refused,
+            (outcome, _) => return outcome,
+        };
+        // Replaced while we asked: that credential is the one to judge.
+        tracing::info!(
+            tenant = self.settings.name,
+            "the credential was refused ({refused}), and has just been replaced"
+        );
+        self.once(client, scope).await.0
+    }
+
+    async fn once(&self, client: &reqwest::Client, scope: Scope) -> (Result<Bearer, Failure>, Option<Mark>) {
+        let (credential, age, mark) = match self.credential(client).await {
+            Ok(made) => made,
+            Err(why) => return (Err(why.failure(&self.key())), None),
+        };
         let scopes = [match scope {
             Scope::Graph => self.graph.as_str(),
             Scope::Outlook => self.outlook.as_str(),
         }];
-        let outcome = match tokio::time::timeout(self.within, credential.get_token(&scopes, None)).await {
+        let within = self.limits.graph_request;
+        let outcome = match tokio::time::timeout(within, credential.get_token(&scopes, None)).await {
             // azure_identity takes `{}` for a token of no letters.
             Ok(Ok(token)) if token.token.secret().is_empty() => {
                 Failure::NotSent("no token: the answer of the token endpoint holds none".to_owned())
             }
-            Ok(Ok(token)) => return Ok(Bearer { secret: token.token, age }),
-            Ok(Err(error)) => sorted(&error),
-            Err(_) => Failure::NotSent(format!("no token within {:?}", self.within)),
+            Ok(Ok(token)) => return (Ok(Bearer { secret: token.token, age }), mark),
+            Ok(Err(error)) => wire::sorted(&error),
+            Err(_) => Failure::NotSent(format!("no token within {within:?}")),
         };
-        // The next one reads the secret file again: an admin may have put a new secret there.
+        // The next one reads the file again: an admin may have put a new secret there.
         self.forget(age).await;
-        Err(outcome)
+        (Err(outcome), mark)
     }
 
     /// Drops the credential of this age, and its tokens with it.
@@ -107,106 +116,46 @@ impl Token {
         self.slot.lock().await.credential = None;
     }
 
-    async fn credential(&self, client: &reqwest::Client) -> Result<(Arc<ClientSecretCredential>, u64), Failure> {
+    async fn credential(
+        &self,
+        client: &reqwest::Client,
+    ) -> Result<(Arc<dyn TokenCredential>, u64, Option<Mark>), EntraError> {
         let mut slot = self.slot.lock().await;
-        if let Some(credential) = &slot.credential {
-            return Ok((Arc::clone(credential), slot.age));
+        let mark = self.mark();
+        if let Some(credential) = slot.credential.clone() {
+            // A file that is gone, or is just being written, is no reason to let go what works.
+            if mark.is_none() || mark == slot.mark {
+                return Ok((credential, slot.age, slot.mark));
+            }
+            let (tenant, key) = (&self.settings.name, self.key());
+            if let Err(why) = credential::look(&self.settings, self.clock.now()) {
+                // Half written, or wrong: told once, and the old one serves as long as it can.
+                tracing::warn!(tenant, "{key} was replaced, and is not used yet: {}", why.words());
+                slot.mark = mark;
+                return Ok((credential, slot.age, mark));
+            }
+            tracing::info!(tenant, "{key} was replaced");
         }
-        let credential = self.make(client)?;
+        let making = Making { tenant: &self.settings, limits: &self.limits, clock: &self.clock, client };
+        let credential = making.credential()?;
         slot.age += 1;
         slot.credential = Some(Arc::clone(&credential));
-        Ok((credential, slot.age))
+        slot.mark = mark;
+        Ok((credential, slot.age, mark))
     }
 
-    fn make(&self, client: &reqwest::Client) -> Result<Arc<ClientSecretCredential>, Failure> {
-        let secret = self.settings.client_secret_file.read().map_err(|why| ours("client_secret_file", &why))?;
-        let mut cloud = CustomConfiguration::default();
-        cloud.authority_host = self.settings.login_url.origin().ascii_serialization();
-        let wire = Wire {
-            client: client.clone(),
-            tenant: self.settings.name.clone(),
-            within: self.within,
-            clock: self.clock.clone(),
-        };
-        let options = ClientSecretCredentialOptions {
-            client_options: ClientOptions {
-                retry: RetryOptions::none(),
-                transport: Some(Transport::new(Arc::new(wire))),
-                cloud: Some(Arc::new(cloud.into())),
-                ..ClientOptions::default()
-            },
-        };
-        ClientSecretCredential::new(
-            &self.settings.tenant_id.to_string(),
-            self.settings.client_id.to_string(),
-            Secret::new(secret.expose_secret().to_owned()),
-            Some(options),
-        )
-        .map_err(|why| ours("tenant", &why))
-    }
-}
-
-/// A credential that cannot even be tried: this tenant stops, told once (contract 3).
-fn ours(key: &str, why: &dyn std::fmt::Display) -> Failure {
-    Failure::Unauthorized(Said { code: key.to_owned(), message: failure::plain(&why.to_string()), ..Said::default() })
-}
-
-/// [`Wire`] hides our own sorting in azure_core's error; other errors are about an unreadable answer,
-/// and their words are not ours to repeat.
-fn sorted(error: &azure_core::Error) -> Failure {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(failure) = inner.downcast_ref::<Failure>() {
-            return failure.clone();
+    /// The file as it is now. Federated tokens are replaced all the time, and read at each request:
+    /// a new one is no reason to drop what the old one got.
+    fn mark(&self) -> Option<Mark> {
+        match &self.settings.credential {
+            Credential::Certificate { file, .. } | Credential::Secret { file, .. } => file.mark(),
+            Credential::FederatedToken { .. } | Credential::ManagedIdentity { .. } => None,
         }
-        cause = inner.source();
     }
-    Failure::NotSent("no token: the answer of the token endpoint could not be read".to_owned())
-}
 
-/// azure_core's way to the network: our client, with our bounds.
-struct Wire {
-    client: reqwest::Client,
-    tenant: String,
-    within: Duration,
-    clock: Clock,
-}
-
-impl std::fmt::Debug for Wire {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wire").field("tenant", &self.tenant).finish_non_exhaustive()
+    fn key(&self) -> String {
+        self.settings.credential.file().map_or_else(|| "managed_identity".to_owned(), |file| file.key().to_owned())
     }
-}
-
-#[async_trait]
-impl HttpClient for Wire {
-    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let Body::Bytes(body) = request.body().clone() else {
-            return Err(hidden(Failure::NotSent("no token: the request is not in memory".to_owned())));
-        };
-        let mut ours = self.client.post(request.url().clone()).body(body);
-        for (name, value) in request.headers().iter() {
-            // Ours says who we are; theirs would name the machine and its toolchain.
-            if name.as_str() != "user-agent" {
-                ours = ours.header(name.as_str(), value.as_str());
-            }
-        }
-        let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY };
-        let answer =
-            http::exchange(&self.client, ours, &self.clock, &bounds, |_| {}).await.map_err(|broken| match broken {
-                http::Broken::NotSent(why) | http::Broken::Lost(why) => {
-                    hidden(Failure::NotSent(format!("no token: {why}")))
-                }
-            })?;
-        if answer.status != 200 {
-            return Err(hidden(failure::of_token_answer(&answer)));
-        }
-        Ok(AsyncRawResponse::from_bytes(answer.status.into(), Headers::new(), answer.body.to_vec()))
-    }
-}
-
-fn hidden(failure: Failure) -> azure_core::Error {
-    azure_core::Error::with_error(ErrorKind::Other, failure, "no token")
 }
 
 /// The claims of a Graph token that we read. Nothing is decided by them: Graph checks the token.
@@ -245,12 +194,5 @@ mod tests {
         for opaque in ["", "abc", "a.b", "a.!.c"] {
             assert!(roles(&Secret::new(opaque.to_owned())).is_err(), "{opaque}");
         }
-    }
-
-    #[test]
-    fn our_failure_comes_out_of_their_error() {
-        let inner = hidden(Failure::NotSent("x".to_owned()));
-        let outer = azure_core::Error::with_error(ErrorKind::Credential, inner, "outer");
-        assert_eq!(sorted(&outer), Failure::NotSent("x".to_owned()));
     }
 }

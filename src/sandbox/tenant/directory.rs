@@ -20,6 +20,10 @@ pub struct Directory {
     pub client_id: String,
     /// The app's secret; another value rotates it. Tokens that are out stay valid.
     pub client_secret: String,
+    /// Certificates of the app (DER), with which it may sign in by assertion.
+    pub certificates: Vec<Vec<u8>>,
+    /// Issuer and subject of tokens that the app trusts (federated credentials).
+    pub federated: Vec<(String, String)>,
     /// The secret is known but over (AADSTS7000222).
     pub secret_expired: bool,
     /// Application permissions: `roles` of tokens made from now on.
@@ -185,6 +189,8 @@ impl Default for Directory {
             organization: "Contoso".into(),
             client_id: "00001111-aaaa-2222-bbbb-3333cccc4444".into(),
             client_secret: Uuid::new_v4().simple().to_string(),
+            certificates: Vec::new(),
+            federated: Vec::new(),
             secret_expired: false,
             permissions: PERMISSIONS.iter().map(|name| (*name).to_owned()).collect(),
             tokens_expire: false,

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 mod accounts;
 mod answer;
+mod assertion;
 pub mod directory;
 pub mod faults;
 pub mod journal;

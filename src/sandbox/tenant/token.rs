@@ -1,4 +1,4 @@
-//! The token endpoint (client credentials with a secret) and the check of bearers.
+//! The token endpoint (client credentials with a secret or an assertion) and the check of bearers.
 //!
 //! Microsoft's client asks for nothing else: neither OpenID nor instance discovery. Tokens look like
 //! Microsoft's, but their signature is noise; the model remembers which ones it gave out.
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::assertion;
 use super::directory::Directory;
 
 /// Life of a token.
@@ -88,7 +89,7 @@ impl Tokens {
         tenant: &str,
         form: &HashMap<String, String>,
     ) -> Answer {
-        let audience = match judged(directory, origin, tenant, form) {
+        let audience = match judged(now, directory, origin, tenant, form) {
             Ok(audience) => audience,
             Err((status, error, number, words)) => return refused(now, status, error, number, &words),
         };
@@ -114,6 +115,7 @@ type Refusal = (u16, &'static str, u32, String);
 
 /// The audience of the token that is due, or the refusal.
 fn judged(
+    now: DateTime<Utc>,
     directory: &Directory,
     origin: &str,
     tenant: &str,
@@ -134,16 +136,7 @@ fn judged(
             format!("Application with identifier '{app}' was not found in the directory '{}'.", directory.organization);
         return Err((400, "unauthorized_client", 700_016, words));
     }
-    if directory.secret_expired {
-        let words = format!("The provided client secret keys for app '{app}' are expired.");
-        return Err((401, "invalid_client", 7_000_222, words));
-    }
-    if field("client_secret") != directory.client_secret {
-        let words = format!(
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'."
-        );
-        return Err((401, "invalid_client", 7_000_215, words));
-    }
+    prove(now, directory, origin, form)?;
     let scope = field("scope");
     match scope.strip_suffix("/.default") {
         Some(resource) if resource == origin || resource == GRAPH => Ok(origin.to_owned()),
@@ -155,6 +148,40 @@ fn judged(
             Err((400, "invalid_scope", 70_011, words))
         }
     }
+}
+
+/// The app is who it says: by its secret, or by an assertion.
+fn prove(
+    now: DateTime<Utc>,
+    directory: &Directory,
+    origin: &str,
+    form: &HashMap<String, String>,
+) -> Result<(), Refusal> {
+    let app = &directory.client_id;
+    let invalid = |number, words| Err((401, "invalid_client", number, words));
+    if let Some(assertion) = form.get("client_assertion") {
+        if form.get("client_assertion_type").is_none_or(|kind| kind != assertion::KIND) {
+            return invalid(50_027, "The client assertion type is not supported.".to_owned());
+        }
+        let endpoint = format!("{origin}/{}/oauth2/v2.0/token", directory.tenant_id);
+        return assertion::judge(now, directory, &endpoint, app, assertion)
+            .or_else(|(number, words)| invalid(number, words));
+    }
+    let Some(secret) = form.get("client_secret") else {
+        let words =
+            "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
+        return invalid(7_000_216, words.to_owned());
+    };
+    if directory.secret_expired {
+        return invalid(7_000_222, format!("The provided client secret keys for app '{app}' are expired."));
+    }
+    if *secret != directory.client_secret {
+        let words = format!(
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'."
+        );
+        return invalid(7_000_215, words);
+    }
+    Ok(())
 }
 
 fn refused(now: DateTime<Utc>, status: u16, error: &str, number: u32, words: &str) -> Answer {

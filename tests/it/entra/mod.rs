@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+pub(crate) mod certificates;
 mod creates;
 mod examples;
 mod failures;
@@ -95,8 +96,10 @@ fn settings(model: &ModelTenant, dir: &TempDir) -> config::Tenant {
     config::Tenant {
         name: "contoso".to_owned(),
         tenant_id,
-        client_id,
-        client_secret_file: SecretFile::new("client_secret_file", "./graph-secret", None, dir.path()),
+        credential: config::Credential::Secret {
+            client_id,
+            file: SecretFile::new("client_secret_file", "./graph-secret", None, dir.path()),
+        },
         cloud: config::Cloud::Global,
         login_url: model.origin(),
         graph_url: model.origin(),

@@ -53,7 +53,7 @@ const LEAST: &str = r#"
 name = "contoso"
 tenant_id = "11111111-2222-3333-4444-555555555555"
 client_id = "66666666-7777-8888-9999-000000000000"
-client_secret_file = "graph-secret"
+certificate_file = "graph-key.pem"
 
 [[feed]]
 name = "hr"

@@ -188,3 +188,49 @@ fn every_guard_that_is_not_served_yet_is_refused() {
         assert!(told.contains("not served by this version"), "{replaced}: {told}");
     }
 }
+
+#[test]
+fn a_tenant_has_exactly_one_credential() {
+    let with = |lines: &str| LEAST.replace("certificate_file = \"graph-key.pem\"", lines);
+    let refused: Vec<String> = [
+        "",
+        "certificate_file = \"a.pem\"\nclient_secret_file = \"b\"",
+        "certificate_file = \"a.pem\"\nmanaged_identity = true\nfederated_token_file = \"c\"",
+        "managed_identity = false",
+    ]
+    .iter()
+    .map(|lines| problems(&with(lines), &[]))
+    .chain([
+        problems(LEAST, &[("FIRSTPASS_TENANT__CONTOSO__CLIENT_SECRET_FILE", "other")]),
+        problems(&with("federated_token_file = \"c\"").replace("client_id", "# client_id"), &[]),
+    ])
+    .collect();
+    insta::assert_snapshot!(refused.join("\n"));
+
+    use firstpass::config::Credential;
+    let one = |text: &str| load(text, &[]).unwrap().tenants.remove(0).credential;
+    assert!(matches!(one(LEAST), Credential::Certificate { .. }));
+    assert!(matches!(one(&with("client_secret_file = \"b\"")), Credential::Secret { .. }));
+    assert!(matches!(one(&with("federated_token_file = \"c\"")), Credential::FederatedToken { .. }));
+    let machine = with("managed_identity = true");
+    assert!(matches!(one(&machine), Credential::ManagedIdentity { client_id: Some(_) }), "a user-assigned one");
+    let machine = machine.replace("client_id", "# client_id");
+    assert!(matches!(one(&machine), Credential::ManagedIdentity { client_id: None }), "the system-assigned one");
+}
+
+#[test]
+fn f105_each_cloud_has_its_own_addresses() {
+    for (cloud, login, graph, outlook) in [
+        ("global", "login.microsoftonline.com", "graph.microsoft.com", "outlook.office365.com"),
+        ("usgov", "login.microsoftonline.us", "graph.microsoft.us", "outlook.office365.us"),
+        ("usgov-dod", "login.microsoftonline.us", "dod-graph.microsoft.us", "outlook-dod.office365.us"),
+    ] {
+        let text = LEAST.replace("[[feed]]", &format!("cloud = \"{cloud}\"\n[[feed]]"));
+        let tenant = load(&text, &[]).unwrap().tenants.remove(0);
+        assert_eq!(tenant.login_url.as_str(), format!("https://{login}/"));
+        assert_eq!(tenant.graph_url.as_str(), format!("https://{graph}/"));
+        assert_eq!(tenant.cloud.outlook(), format!("https://{outlook}"));
+    }
+    let china = LEAST.replace("[[feed]]", "cloud = \"china\"\n[[feed]]");
+    assert!(problems(&china, &[]).contains("Microsoft Graph in China has no Temporary Access Passes"));
+}

@@ -20,7 +20,7 @@ fn variables_override_and_strings_arrive_as_written() {
             ("FIRSTPASS_FEED__0__MAX_CHANGES_SHARE", "0.5"),
             ("FIRSTPASS_FEED__HR__COLUMNS__EMPLOYEE_ID", "007"),
             ("FIRSTPASS_FEED__HR__ZONES", r#"{ "Ulm" = "Europe/Berlin" }"#),
-            ("FIRSTPASS_TENANT__CONTOSO__CLIENT_SECRET_FILE", "other-secret"),
+            ("FIRSTPASS_TENANT__CONTOSO__CERTIFICATE_FILE", "other-secret"),
             ("FIRSTPASS_TENANT__0__SCHEDULE__START_AT", "10:00"),
         ],
     )
@@ -38,10 +38,10 @@ fn variables_override_and_strings_arrive_as_written() {
     assert!((settings.feeds[0].max_changes_share - 0.5).abs() < f64::EPSILON);
     assert_eq!(settings.feeds[0].columns["employee_id"], "007");
     assert_eq!(settings.feeds[0].zones["Ulm"].as_str(), "Europe/Berlin");
-    let shown = settings.shown.iter().find(|shown| shown.key == "tenant.contoso.client_secret_file").unwrap();
+    let shown = settings.shown.iter().find(|shown| shown.key == "tenant.contoso.certificate_file").unwrap();
     assert_eq!(
         (shown.value.as_str(), shown.source.as_str()),
-        ("\"other-secret\"", "FIRSTPASS_TENANT__CONTOSO__CLIENT_SECRET_FILE")
+        ("\"other-secret\"", "FIRSTPASS_TENANT__CONTOSO__CERTIFICATE_FILE")
     );
 }
 
@@ -117,7 +117,8 @@ schedule = { zone = "Asia/Kolkata" }
     assert_ne!(contoso.rules.guard, fabrikam.rules.guard);
     assert_eq!(server(&contoso.mail).host, "smtp.other.example");
     assert_eq!(server(&fabrikam.mail).host, "smtp.contoso.example");
-    assert_eq!(fabrikam.client_secret_file.key(), "tenant.fabrikam.client_secret_file");
+    let file = fabrikam.credential.file().unwrap();
+    assert_eq!(file.key(), "tenant.fabrikam.client_secret_file");
     assert_eq!(server(&contoso.mail).password_file.as_ref().unwrap().key(), "mail.smtp.password_file");
     assert_eq!(fabrikam.graph_url.as_str(), "https://dod-graph.microsoft.us/");
 }
