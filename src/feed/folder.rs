@@ -57,7 +57,7 @@ pub enum FolderError {
     },
 }
 
-fn failed(what: impl Into<String>) -> impl FnOnce(Errno) -> FolderError {
+pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(Errno) -> FolderError {
     let what = what.into();
     move |source| FolderError::Failed { what, source: source.into() }
 }
@@ -114,6 +114,11 @@ pub struct Eyes {
 }
 
 impl Eyes {
+    /// A file lies there that does not stand still yet.
+    pub fn sees_one(&self, feed: &str) -> bool {
+        self.seen.get(feed).is_some_and(|waiting| !waiting.is_empty())
+    }
+
     /// How long until the next file has stood still for `settle`; `None`: no file waits.
     pub fn next_settled(&self, feed: &str, settle: Duration) -> Option<Duration> {
         self.seen.get(feed)?.values().map(|(_, since)| settle.saturating_sub(since.elapsed())).min()
@@ -201,7 +206,7 @@ impl Folder {
         Ok(Self { drop, work, done, rejected, held })
     }
 
-    fn at(&self, place: Place) -> &OwnedFd {
+    pub(super) fn at(&self, place: Place) -> &OwnedFd {
         match place {
             Place::Drop => &self.drop,
             Place::Work => &self.work,
@@ -379,6 +384,16 @@ pub struct Draft {
     hidden: String,
     /// Write here.
     pub file: File,
+}
+
+impl Draft {
+    /// Its time is that of the reading: `keep_files` counts from it.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn dated(&self, read_at: DateTime<Utc>) -> io::Result<()> {
+        self.file.set_modified(read_at.into())
+    }
 }
 
 /// Names of unfinished files (contract 4).

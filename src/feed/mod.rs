@@ -12,6 +12,7 @@ pub(crate) mod guarded;
 pub mod report;
 mod rows;
 pub(crate) mod stager;
+pub mod tidy;
 
 pub use folder::Eyes;
 pub use report::FileReport;

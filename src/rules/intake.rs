@@ -121,9 +121,13 @@ pub enum FirstSeen {
 ///
 /// Without instants (zone unknown) the day must be over everywhere on Earth.
 pub fn is_past(date: NaiveDate, start_at: Option<DateTime<Utc>>, age: &Age, now: DateTime<Utc>) -> bool {
-    // The day ends last at UTC-12: 36 hours after its midnight in UTC.
-    let latest = start_at.unwrap_or_else(|| date.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::hours(36));
-    elapsed(latest, now).is_some_and(|over| over > age.late_until)
+    elapsed(latest(date, start_at), now).is_some_and(|over| over > age.late_until)
+}
+
+/// The start, or without one the end of its day where that comes last: at UTC-12, 36 hours after its
+/// midnight in UTC.
+fn latest(date: NaiveDate, start_at: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    start_at.unwrap_or_else(|| date.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::hours(36))
 }
 
 fn elapsed(since: DateTime<Utc>, now: DateTime<Utc>) -> Option<Duration> {
@@ -138,7 +142,7 @@ pub fn first_seen(hire: &Hire, start_at: Option<DateTime<Utc>>, age: &Age, now: 
         (true, false) => FirstSeen::Nothing,
         (false, false) => FirstSeen::Add,
         (false, true) => {
-            let recent = start_at.and_then(|at| elapsed(at, now)).is_some_and(|over| over < age.recent);
+            let recent = elapsed(latest(hire.start.date, start_at), now).is_some_and(|over| over < age.recent);
             if recent { FirstSeen::Missed } else { FirstSeen::Past }
         }
     }
@@ -314,6 +318,11 @@ mod tests {
         assert_eq!(seen(false, "2027-03-08T08:00:00Z"), FirstSeen::Past);
         assert_eq!(seen(true, "2027-02-01T00:00:00Z"), FirstSeen::Nothing);
         assert_eq!(seen(true, "2027-03-02T00:00:00Z"), FirstSeen::Past);
+        // Nobody knows the zone: the day is over everywhere at noon UTC of the next.
+        let unknown = |now: &str| first_seen(&hire("2027-03-01"), None, &AGE, at(now));
+        assert_eq!(unknown("2027-03-02T20:00:00Z"), FirstSeen::Add, "attention zone-unknown");
+        assert_eq!(unknown("2027-03-02T20:00:01Z"), FirstSeen::Missed);
+        assert_eq!(unknown("2027-03-09T12:00:00Z"), FirstSeen::Past);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
 //! Reading order: [`hire`], [`record`], [`dates`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
-//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`verdict`].
+//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`verdict`], [`rhythm`].
 
 pub mod hire;
 pub mod headers;
@@ -18,6 +18,7 @@ pub mod attempt;
 pub mod letter;
 pub mod pace;
 pub mod next;
+pub mod rhythm;
 pub mod permission;
 pub mod unsettled;
 pub mod verdict;

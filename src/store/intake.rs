@@ -10,6 +10,7 @@ mod apply;
 mod files;
 mod judge;
 mod load;
+mod watch;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, SqliteConnection};
@@ -18,6 +19,7 @@ use super::{Store, StoreError};
 use crate::rules::intake::Weight;
 
 pub use apply::{Applied, Taken};
+pub use watch::NewestFile;
 
 /// A connection of one engine, not of the pools.
 pub(super) enum Link {

@@ -6,6 +6,7 @@
 
 mod judging;
 mod rest;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use self::rest::resting;
+pub use self::upkeep::upkeep;
 use crate::config::{Feed, TenantRules};
 use crate::feed::csv::Rules;
 use crate::feed::folder::{Eyes, Folder, FolderError, Place, Source};

@@ -85,6 +85,10 @@ async fn intake(work: &Work, report: &mut TickReport) {
                 report.feed_errors.push(format!("feed {}: {error}", source.name));
             }
         }
+        // Also after a poll that failed: then no file comes, either.
+        if let Err(error) = super::intake::upkeep(source, &work.store, seen, work.clock.now()).await {
+            warn!(feed = %source.name, "upkeep of feed {}: {error}", source.name);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{Desk, IntakeError, Out};
 use crate::feed::folder::{Draft, Folder, FolderError, Place, Source, stamped, stem};
 use crate::feed::report::FileReport;
+use crate::feed::tidy::beside;
 use crate::store::intake::{Counts, KnownFile, Taken};
 
 impl Desk<'_> {
@@ -73,8 +74,10 @@ impl Desk<'_> {
         report: &mut FileReport,
     ) -> Result<(), IntakeError> {
         if let Some(draft) = draft {
+            let failed = |source| FolderError::Failed { what: format!("writing the rejects of {}", out.name), source };
+            draft.dated(self.now).map_err(failed)?;
             let plain = format!("{}.rejected.csv", stem(out.name));
-            let other = format!("{}.rejected.csv", stem(&stamped(out.name, self.now, &report.sha256)));
+            let other = format!("{}.rejected.csv", beside(&stamped(out.name, self.now, &report.sha256)));
             report.rejected_at = Place::Rejected.path(&folder.publish(draft, &plain, &other)?);
         }
         self.rest(folder, out, Place::Done, report)
@@ -109,7 +112,7 @@ impl Desk<'_> {
     ) -> Result<(), IntakeError> {
         let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
         text.push('\n');
-        folder.write(place, &format!("{}.report.json", stem(name)), &text)?;
+        folder.write(place, &format!("{}.report.json", beside(name)), &text)?;
         tracing::info!(
             feed = self.feed.name,
             file = report.file,

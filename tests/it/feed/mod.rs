@@ -7,6 +7,7 @@ mod engines;
 mod folders;
 mod rosters;
 mod safety;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -111,6 +112,12 @@ impl FeedDesk {
     pub(crate) async fn poll(&mut self) -> Vec<FileReport> {
         self.now += chrono::TimeDelta::seconds(1);
         intake::poll(&self.feed, &self.rules, &self.store, &mut self.eyes, self.now).await.unwrap()
+    }
+
+    /// A later moment, and what the service does then besides reading files.
+    pub(crate) async fn upkeep_at(&mut self, now: &str) {
+        self.now = at(now);
+        intake::upkeep(&self.feed, &self.store, &self.eyes, self.now).await.unwrap();
     }
 
     pub(crate) async fn try_poll(&mut self) -> Result<Vec<FileReport>, IntakeError> {

@@ -1,0 +1,67 @@
+//! What a feed needs besides its files: a word when none comes (`expect_every`), and room
+//! (`keep_files`).
+//!
+//! Called after each poll. The word is an event `feed-overdue` and a line in the log, once for each
+//! time that a file is overdue; a new file ends it, a restart does not repeat it.
+
+use chrono::{DateTime, Utc};
+
+use super::IntakeError;
+use super::rest::utc;
+use crate::config::Feed;
+use crate::feed::Eyes;
+use crate::feed::folder::Folder;
+use crate::rules::rhythm::{Tidy, overdue_since, tidy, watched};
+use crate::store::Store;
+
+/// Keeps the watch of one feed and lets old files go.
+///
+/// # Errors
+/// [`IntakeError`]: it is looked again at the next poll.
+pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>) -> Result<(), IntakeError> {
+    let before = store.feed_watch(&feed.name).await?;
+    let newest = store.newest_file(&feed.name).await?;
+    let mut watch = watched(before, newest.as_ref().map(|newest| newest.read), now);
+    let overdue = overdue_since(&watch, feed.expect_every, now);
+    if overdue.is_none() {
+        watch.told = None;
+    }
+    let tidied = tidy(watch.tidied, feed.keep_files, now);
+    if tidied != Tidy::NotYet {
+        watch.tidied = now;
+    }
+    if before != Some(watch) {
+        store.keep_feed_watch(&feed.name, &watch).await?;
+    }
+    if before.is_some_and(|before| before.told.is_some()) && watch.told.is_none() {
+        tracing::info!(feed = feed.name, "feed {} is as expected again", feed.name);
+    }
+    // A machine that slept over the weekend wakes beside a file that does not stand still yet.
+    if let Some(due) = overdue.filter(|_| watch.told.is_none() && !eyes.sees_one(&feed.name)) {
+        let last = newest.map_or_else(
+            || "none was read yet".to_owned(),
+            |newest| format!("the last was {}, read {}", newest.file, utc(newest.read.read_at)),
+        );
+        let why = format!("a new file was expected by {}; {last}", utc(due));
+        if store.tell_feed_overdue(now, &feed.name, &feed.tenant, &why).await? {
+            tracing::warn!(
+                feed = feed.name,
+                "feed {} is overdue: {why}; see whether HR's export still runs, or raise expect_every",
+                feed.name
+            );
+        }
+    }
+    if let Tidy::Before(before) = tidied {
+        let gone = Folder::open(&feed.folder)?.tidy(before)?;
+        if gone > 0 {
+            tracing::info!(
+                feed = feed.name,
+                gone,
+                "{gone} files of feed {} were read before {} and are removed",
+                feed.name,
+                utc(before)
+            );
+        }
+    }
+    Ok(())
+}
