@@ -327,6 +327,8 @@ fn of_zones(settings: &Settings, found: &mut Findings) {
     let what = "time zones";
     let versions = tz_versions();
     let bundled = versions.bundled;
+    let folder = versions.folder.unwrap_or_default();
+    let folder = folder.display();
     match versions.system.as_deref() {
         None => found.note(
             what,
@@ -337,10 +339,12 @@ fn of_zones(settings: &Settings, found: &mut Findings) {
         Some(system) if system.starts_with("20") && system < bundled => {
             found.note(
                 what,
-                format!("the system's data {system} are older than the bundled {bundled}, and are used; update tzdata"),
+                format!(
+                    "the system's data {system} in {folder} are older than the bundled {bundled}, and are used; update tzdata"
+                ),
             );
         }
-        Some(system) => found.ok(what, format!("the system's data {system} are used (bundled: {bundled})")),
+        Some(system) => found.ok(what, format!("the system's data {system} in {folder} are used (bundled: {bundled})")),
     }
     let mut used: BTreeSet<&str> =
         settings.feeds.iter().flat_map(|feed| feed.zones.values()).map(Zone::as_str).collect();

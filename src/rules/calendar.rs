@@ -132,6 +132,12 @@ fn time_zone(name: &str) -> Option<TimeZone> {
     system.or_else(|| BUNDLED.get_or_init(TimeZoneDatabase::bundled).get(name).ok().filter(usable))
 }
 
+/// Forgets the zones that were read before: jiff keeps each for minutes, and what is planned anew
+/// because the data changed must not be planned with the old ones.
+pub fn forget_zones() {
+    jiff::tz::db().reset();
+}
+
 /// `[schedule]` of the settings, merged for one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {

@@ -54,8 +54,8 @@ pub struct Work {
     gates: Mutex<BTreeMap<String, Gate>>,
     /// Per tenant, the hire last refused with 403, until something succeeds.
     refused: Mutex<BTreeMap<String, i64>>,
-    /// When it was last looked whether instants must be made anew.
-    replanned: Mutex<Option<DateTime<Utc>>>,
+    /// When it was last looked whether instants must be made anew, and the zone data in force then.
+    replanned: Mutex<Option<(DateTime<Utc>, String)>>,
     stopping: AtomicBool,
 }
 

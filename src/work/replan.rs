@@ -1,7 +1,7 @@
 //! Instants made anew when zone data or the schedule change (contract 5).
 //!
 //! Kept are the civil date, the wall time and the zone; the instants are computed from them. A worker
-//! looks at its start, and every hour after, whether what they were computed with is still in force.
+//! looks at its start, and every minute after, whether what they were computed with is still in force.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::info;
@@ -12,18 +12,20 @@ use crate::rules::calendar::{self, Zone};
 use crate::rules::hire::Start;
 use crate::store::{HireRow, Planned, StoreError};
 
-/// Zone data are updated by the system's package manager, a few times a year.
-const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Zone data are updated by the system's package manager, a few times a year, sometimes on the last day.
+const LOOK_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Hires read at once.
 const PAGE: i64 = 500;
 
 /// Replans every tenant whose hires were planned with other zone data or another schedule.
 pub(super) async fn replan(work: &Work, now: DateTime<Utc>) -> Result<(), StoreError> {
-    if lock(&work.replanned).is_some_and(|at| now - at < LOOK_EVERY && at <= now) {
+    let last = lock(&work.replanned).clone();
+    if last.as_ref().is_some_and(|(at, _)| now - *at < LOOK_EVERY && *at <= now) {
         return Ok(());
     }
-    let versions = tz_versions();
-    let zones = versions.system.unwrap_or_else(|| format!("bundled {}", versions.bundled));
+    let zones = tz_versions().in_force();
+    // An update that is under way may have written its version before its zones: planned twice.
+    let settled = last.is_none_or(|(_, before)| before == zones);
     for (tenant, served) in &work.tenants {
         let schedule = &served.rules.schedule;
         let (send_at, late_until) = (schedule.send_at, schedule.late_until.as_secs());
@@ -33,13 +35,16 @@ pub(super) async fn replan(work: &Work, now: DateTime<Utc>) -> Result<(), StoreE
         if before.as_ref() == Some(&planned_with) {
             continue;
         }
+        calendar::forget_zones();
         let n_moved = replan_tenant(work, tenant, &served.rules, &planned_with, now).await?;
         if let Some(before) = before {
             info!(tenant = %tenant, "tenant {tenant}: {n_moved} hires moved, from {before} to {planned_with}");
         }
-        work.store.set_meta(&key, &planned_with).await?;
+        if settled {
+            work.store.set_meta(&key, &planned_with).await?;
+        }
     }
-    *lock(&work.replanned) = Some(now);
+    *lock(&work.replanned) = Some((now, zones));
     Ok(())
 }
 

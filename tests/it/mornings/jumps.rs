@@ -11,19 +11,19 @@ use super::{libfaketime, under_a_faked_clock};
 use crate::world::{World, at, short_limits};
 
 /// Polls often enough for a test.
-const POLL: &str = "[schedule]\npoll = \"* * * * * *\"\n";
+pub(super) const POLL: &str = "[schedule]\npoll = \"* * * * * *\"\n";
 /// Real seconds in which a service that sleeps at most 15 has done what it was woken for.
-const SOON: u64 = 60;
+pub(super) const SOON: u64 = 60;
 
 /// The wall clock of everything that reads `file`.
-struct Wall {
+pub(super) struct Wall {
     file: PathBuf,
     ahead: TimeDelta,
 }
 
 impl Wall {
     /// Of this process, too.
-    fn ours() -> Self {
+    pub(super) fn ours() -> Self {
         let file: PathBuf = std::env::var_os("FAKETIME_TIMESTAMP_FILE").expect("a faked clock").into();
         let ahead = std::fs::read_to_string(&file).unwrap().trim().parse::<f64>().unwrap();
         Self { file, ahead: TimeDelta::milliseconds(millis(ahead)) }
@@ -38,7 +38,7 @@ impl Wall {
     }
 
     /// Jumps, for a process whose own clock this is.
-    fn jump(&mut self, to: DateTime<Utc>) {
+    pub(super) fn jump(&mut self, to: DateTime<Utc>) {
         self.set(self.ahead + (to - Clock::System.now()));
     }
 }
@@ -99,7 +99,7 @@ async fn suspended_then_set_back() {
 }
 
 /// The service has begun a tick at `at` or later.
-async fn sign_of_life(world: &World, at: DateTime<Utc>) {
+pub(super) async fn sign_of_life(world: &World, at: DateTime<Utc>) {
     let began = Instant::now();
     while world.work().store.last_heartbeat().await.unwrap().is_none_or(|beat| beat < at) {
         assert!(began.elapsed() < Duration::from_secs(SOON), "no tick since {at}\n{}", world.log());

@@ -11,6 +11,7 @@ use std::process::Command;
 mod jumps;
 mod nights;
 mod pace;
+mod zones;
 
 /// Where Debian and others put the library for programs with threads.
 fn libfaketime() -> Option<PathBuf> {
