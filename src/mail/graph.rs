@@ -128,32 +128,32 @@ const OURS: [&str; 9] = [
     "MailboxNotSupportedForRESTAPI",
 ];
 
-/// What an answer to sendMail means, sorted by what to do next. `from` is our mailbox.
+/// What an answer to sendMail means, sorted by what to do next.
 ///
 /// ```
 /// use firstpass::mail::{MailFailure, graph};
 /// use firstpass::rules::verdict::{Failure, Said};
 /// let lost = Failure::Unknown { why: "reset".into(), retry_after: None };
-/// assert!(matches!(graph::sort(&lost, "x@contoso.example"), MailFailure::Lost { .. }));
+/// assert!(matches!(graph::sort(&lost), MailFailure::Lost { .. }));
 /// let said = Said { status: 403, code: "ErrorAccessDenied".into(), ..Said::default() };
-/// assert!(matches!(graph::sort(&Failure::Refused(said), "x@contoso.example"), MailFailure::Stopped(_)));
+/// assert!(matches!(graph::sort(&Failure::Refused(said)), MailFailure::Stopped(_)));
 /// ```
-pub fn sort(failure: &Failure, from: &str) -> MailFailure {
+pub fn sort(failure: &Failure) -> MailFailure {
     let why = format!("Graph mail: {failure}");
     match failure {
         Failure::NotSent(_) => MailFailure::Unreachable(why),
         Failure::Throttled { retry_after, .. } => MailFailure::Busy { why, wait: retry_after.unwrap_or(THROTTLED) },
         Failure::Unauthorized(_) => MailFailure::Stopped(why),
         Failure::Unknown { retry_after, .. } => MailFailure::Lost { why, wait: retry_after.unwrap_or(UNCLEAR) },
-        Failure::Refused(said) if is_ours(said) => MailFailure::Stopped(format!("{why}; {}", remedy(said, from))),
+        Failure::Refused(said) if is_ours(said) => MailFailure::Stopped(format!("{why}; {}", remedy(said))),
         Failure::Refused(said) if said.code == "ErrorInvalidRecipients" => MailFailure::RecipientRefused(why),
         Failure::Refused(_) => MailFailure::LetterRefused(why),
     }
 }
 
 /// What a failure means before anything was sent: there is no letter that could be lost.
-pub fn sort_before(failure: &Failure, from: &str) -> MailFailure {
-    match sort(failure, from) {
+pub fn sort_before(failure: &Failure) -> MailFailure {
+    match sort(failure) {
         MailFailure::Lost { why, .. } => MailFailure::Unreachable(why),
         other @ (MailFailure::Stopped(_)
         | MailFailure::TokenRefused(_)
@@ -178,12 +178,12 @@ fn is_ours(said: &Said) -> bool {
     matches!(said.status, 403 | 404) || OURS.contains(&said.code.as_str())
 }
 
-fn remedy(said: &Said, from: &str) -> String {
+fn remedy(said: &Said) -> &'static str {
     match said.status {
-        404 => format!("mail.from {from} must be a mailbox in Exchange Online of that tenant"),
-        _ => format!(
-            "let the app send as {from}: the role \"Application Mail.Send\" in Exchange Online, for that mailbox alone"
-        ),
+        404 => "mail.from must be a mailbox in Exchange Online of the tenant of mail.tenant",
+        _ => {
+            "let the app send as mail.from: the role \"Application Mail.Send\" in Exchange Online, for that mailbox alone"
+        }
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
         use MailFailure as F;
         let refused = |status, code: &str| {
             let said = Said { status, code: code.to_owned(), ..Said::default() };
-            sort(&Failure::Refused(said), "onboarding@contoso.example")
+            sort(&Failure::Refused(said))
         };
         assert!(matches!(refused(400, "ErrorInvalidRecipients"), F::RecipientRefused(_)));
         assert!(matches!(refused(400, "ErrorInvalidRequest"), F::LetterRefused(_)));
@@ -259,21 +259,17 @@ mod tests {
         assert!(matches!(refused(404, "ErrorInvalidUser"), F::Stopped(_)));
         let wait = Some(Duration::from_secs(90));
         let throttled = Failure::Throttled { retry_after: wait, said: Said::default() };
-        assert!(matches!(sort(&throttled, "x"), F::Busy { wait, .. } if wait == Duration::from_secs(90)));
+        assert!(matches!(sort(&throttled), F::Busy { wait, .. } if wait == Duration::from_secs(90)));
         let unclear = Failure::Unknown { why: "503".to_owned(), retry_after: wait };
-        assert!(matches!(sort(&unclear, "x"), F::Lost { wait, .. } if wait == Duration::from_secs(90)));
-        assert!(matches!(sort_before(&unclear, "x"), F::Unreachable(_)));
+        assert!(matches!(sort(&unclear), F::Lost { wait, .. } if wait == Duration::from_secs(90)));
+        assert!(matches!(sort_before(&unclear), F::Unreachable(_)));
     }
 
     #[test]
     fn sentences_name_the_remedy() {
         let text = |status, code: &str, message: &str| {
             let (code, message) = (code.to_owned(), message.to_owned());
-            sort(
-                &Failure::Refused(Said { status, code, message, request_id: "r-1".to_owned() }),
-                "onboarding@contoso.example",
-            )
-            .to_string()
+            sort(&Failure::Refused(Said { status, code, message, request_id: "r-1".to_owned() })).to_string()
         };
         let all = [
             text(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."),

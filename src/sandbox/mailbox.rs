@@ -1,5 +1,5 @@
 //! A model mail server over real sockets on this machine: STARTTLS, implicit TLS or plain, AUTH
-//! PLAIN and LOGIN, one byte-exact copy of every letter it accepts, faults on request.
+//! PLAIN, LOGIN and XOAUTH2, one byte-exact copy of every letter it accepts, faults on request.
 //!
 //! It is more gullible than a real server on purpose: a line that holds a lone dot ends a letter
 //! whatever stands before it, so smuggled commands would be obeyed and seen. It delivers nothing.
@@ -18,6 +18,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::tenant::ModelTenant;
 use super::tls::Ca;
 use crate::clock::Clock;
 use crate::config::Tls;
@@ -25,10 +26,12 @@ use crate::config::Tls;
 mod data;
 mod fault;
 mod letter;
+mod room;
 mod session;
 
 pub use fault::{Effect, MailFault, Verb, When};
 pub use letter::ReceivedLetter;
+pub use room::Mailroom;
 
 use fault::Faults;
 
@@ -115,6 +118,8 @@ struct Shared {
     options: Mutex<Options>,
     tls: TlsAcceptor,
     state: Mutex<State>,
+    /// Whose tokens are taken (XOAUTH2).
+    tokens: Mutex<Option<ModelTenant>>,
     /// How many sessions are held now.
     holding: watch::Sender<usize>,
     /// Counts the calls of `release`.
@@ -134,6 +139,10 @@ struct State {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> Option<ModelTenant> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn options(&self) -> Options {
@@ -157,6 +166,7 @@ impl ModelMailServer {
             options: Mutex::new(options),
             tls: TlsAcceptor::from(tls),
             state: Mutex::new(State::default()),
+            tokens: Mutex::new(None),
             holding: watch::Sender::new(0),
             released: watch::Sender::new(0),
             closing: watch::Sender::new((0, None)),
@@ -178,6 +188,16 @@ impl ModelMailServer {
     /// Changes how the server behaves; names and port stay.
     pub fn edit(&self, change: impl FnOnce(&mut Options)) {
         change(&mut self.shared.options.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Takes tokens for Exchange Online that this tenant gave out, from its mailboxes.
+    pub fn takes_tokens_of(&self, tenant: &ModelTenant) {
+        *self.shared.tokens.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenant.clone());
+    }
+
+    /// Its mailboxes, for letters that come another way.
+    pub fn room(&self) -> Mailroom {
+        Mailroom(Arc::downgrade(&self.shared))
     }
 
     /// Asks for a fault. Several may wait; each fires once.

@@ -119,7 +119,7 @@ async fn dial_with_token(
     to: &MailAddress,
     told: &mut Vec<String>,
 ) -> Result<mail::Dialled, MailFailure> {
-    let no_token = |failure: Failure| match graph::sort_before(&failure, "") {
+    let no_token = |failure: Failure| match graph::sort_before(&failure) {
         MailFailure::Busy { wait, .. } => MailFailure::Busy { why: format!("mail: {failure}"), wait },
         MailFailure::Stopped(_) => MailFailure::Stopped(format!("mail: {failure}")),
         _not_now => MailFailure::Unreachable(format!("mail: {failure}")),
@@ -144,15 +144,11 @@ impl GraphPost {
         &self.mail.from.address
     }
 
-    fn sorted(&self, failure: &Failure) -> MailFailure {
-        graph::sort(failure, self.from().as_str())
-    }
-
     /// A fresh token stands in for the dial. A token does not say which mailboxes it may send as, so
     /// after the start and after each refusal Graph is asked with a letter to nobody: no pass is made
     /// as long as its letter could not go out.
     async fn may_send(&self, told: &mut Vec<String>) -> Result<(), MailFailure> {
-        let before = |failure: Failure| graph::sort_before(&failure, self.from().as_str());
+        let before = |failure: Failure| graph::sort_before(&failure);
         self.tenant.token(Scope::Graph).await.map_err(before)?;
         told.push("got a token for Microsoft Graph".to_owned());
         if self.allowed.load(Ordering::SeqCst) {
@@ -177,7 +173,7 @@ impl GraphPost {
         match self.tenant.send_mail(self.from(), body).await {
             Ok(request_id) => Ok(Receipt { reply: format!("202 (request-id {request_id})") }),
             Err(failure) => {
-                let sorted = self.sorted(&failure);
+                let sorted = graph::sort(&failure);
                 if matches!(sorted, MailFailure::Stopped(_)) {
                     self.allowed.store(false, Ordering::SeqCst);
                 }

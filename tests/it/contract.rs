@@ -114,7 +114,10 @@ impl Contract {
                     wrong.push(format!("content type {:?}", seen.content_type));
                 }
                 let members = body.as_object().map(|members| members.keys().collect::<Vec<_>>()).unwrap_or_default();
-                let settable = ["startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"];
+                let settable: &[&str] = match seen.kind {
+                    Kind::SendMail => &["message", "saveToSentItems"],
+                    _ => &["startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"],
+                };
                 if let Some(odd) = members.iter().find(|name| !settable.contains(&name.as_str())) {
                     wrong.push(format!("request: {odd} cannot be set"));
                 }

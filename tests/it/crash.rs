@@ -34,7 +34,7 @@ async fn monday_morning() -> World {
 impl World {
     /// Runs a tick in a runtime of its own, which is dropped when `cut` comes to pass. Returns
     /// whether it did.
-    async fn crash_when(&mut self, cut: impl Future<Output = ()>) -> bool {
+    pub(crate) async fn crash_when(&mut self, cut: impl Future<Output = ()>) -> bool {
         self.work = None;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (settings, limits, clock) = (Arc::clone(&self.settings), self.limits.clone(), self.clock.clone());
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// After the crash: exactly one live pass at noon, and it is in the last letter.
-    async fn ends_well(mut self, what: &str) {
+    pub(crate) async fn ends_well(mut self, what: &str) {
         self.until("2027-03-01T12:00:00Z").await;
         let live = self.live_passes(ADA);
         let story = self.story().await;

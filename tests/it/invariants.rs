@@ -61,6 +61,7 @@ impl World {
             assert!(recipients.contains(&letter.to[0]), "I2, I15: {} is nobody's recipient\n{story}", letter.to[0]);
             assert!(letter.encrypted, "I2: in the clear\n{story}");
         }
+        assert!(self.tenant.sent_items().is_empty(), "I3: a letter stays in Sent Items\n{story}");
     }
 
     /// I3: no code and no secret in any file, the secret files themselves excepted.

@@ -12,6 +12,8 @@ mod entra;
 mod feed;
 mod mail;
 mod mail_peers;
+mod graph_mail;
+mod xoauth2;
 mod model_tenant;
 mod calendar;
 mod contract;

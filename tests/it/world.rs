@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use firstpass::clock::Clock;
-use firstpass::config::{Limits, Settings, Tls};
+use firstpass::config::{Auth, Limits, Settings, Tls, Via};
 use firstpass::feed::FileReport;
 use firstpass::sandbox::mailbox::{ModelMailServer, Options, ReceivedLetter};
 use firstpass::sandbox::tenant::{Directory, Kind, ModelPass, ModelTenant, ModelUser};
@@ -105,7 +105,34 @@ impl World {
             allow: Allow::default(),
         };
         world.people();
+        world.mail_by_the_tenant();
         world
+    }
+
+    /// Graph mail and XOAUTH2 as the settings ask: a mailbox to send from, and the mail server beside
+    /// the tenant.
+    fn mail_by_the_tenant(&self) {
+        let mailbox = |upn: &str| {
+            self.tenant.edit(|directory| {
+                let user = ModelUser { mail: Some(upn.to_owned()), ..ModelUser::member(upn, "Onboarding") };
+                directory.add(user);
+                directory.may_send_as = vec![upn.to_owned()];
+            });
+        };
+        match &self.settings.mail.via {
+            Via::Graph { .. } => {
+                mailbox("onboarding@contoso.example");
+                self.tenant.mail_goes_to(&self.mail);
+            }
+            Via::Smtp(smtp) => match smtp.auth {
+                Auth::Xoauth2 { .. } => {
+                    mailbox(&smtp.username);
+                    self.mail.edit(|options| options.users.clear());
+                    self.mail.takes_tokens_of(&self.tenant);
+                }
+                Auth::None | Auth::Password => {}
+            },
+        }
     }
 
     /// Two managers, and four hires in four zones. Names are in the snapshots of the letters.
@@ -256,7 +283,9 @@ impl World {
             let _ = writeln!(story, "{} {} {:?} {}", hire.employee_id, hire.state, hire.reason, hire.what_to_do);
         }
         for (n, seen) in self.tenant.journal().iter().enumerate() {
-            if matches!(seen.kind, Kind::PassCreate | Kind::PassDelete | Kind::PassList) || seen.faulted {
+            if matches!(seen.kind, Kind::PassCreate | Kind::PassDelete | Kind::PassList | Kind::SendMail)
+                || seen.faulted
+            {
                 let _ = writeln!(story, "#{n} {} {:?} {} → {}", seen.at, seen.kind, seen.path, seen.status);
             }
         }
@@ -332,13 +361,30 @@ ca_file = "{dir}/ca.pem"
     );
     for line in extra.lines() {
         if let Some((table, key)) = line.trim().split_once(" += ") {
-            text = text.replacen(&format!("{table}\n"), &format!("{table}\n{key}\n"), 1);
+            text = with_key(&text, table, key);
         } else {
             text.push_str(line);
             text.push('\n');
         }
     }
     text
+}
+
+/// The key in that table, instead of one of its name.
+fn with_key(text: &str, table: &str, key: &str) -> String {
+    let name = format!("{} = ", key.split(" = ").next().unwrap());
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        inside = if line.starts_with('[') { line == table } else { inside };
+        if !(inside && line.starts_with(&name)) {
+            lines.push(line);
+        }
+        if line == table {
+            lines.push(key);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 fn write_files(dir: &Path, ca: &Ca, settings: &str) {

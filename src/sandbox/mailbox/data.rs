@@ -82,15 +82,10 @@ impl Session {
             raw: unstuffed(&wire),
             wire,
         };
-        let mut state = self.shared.lock();
-        let number = state.letters.len() + 1;
-        if let Some(folder) = &self.options.folder
-            && let Err(error) = letter.write(folder, number)
-        {
-            return format!("451 4.3.0 Cannot store the letter: {}", error.kind());
+        match self.shared.keep(letter) {
+            Ok(number) => format!("250 2.0.0 Ok: queued as MODEL{number:04}"),
+            Err(error) => format!("451 4.3.0 Cannot store the letter: {}", error.kind()),
         }
-        state.letters.push(letter);
-        format!("250 2.0.0 Ok: queued as MODEL{number:04}")
     }
 }
 

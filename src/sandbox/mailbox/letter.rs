@@ -61,9 +61,18 @@ impl ReceivedLetter {
         })
     }
 
-    /// The code in the text part, found as a manager finds it: behind `Code:`.
+    /// The code, found as a manager finds it: behind `Code:` in the text part, or in its frame in
+    /// the HTML part of a letter that has no other.
     pub fn code(&self) -> Option<String> {
-        let text = self.part("text/plain")?;
+        let Some(text) = self.part("text/plain") else {
+            let html = self.part("text/html")?;
+            let (_, behind) = html.split_once("<code")?;
+            let (_, framed) = behind.split_once('>')?;
+            let escaped = framed.split("</code>").next()?.trim();
+            let plain =
+                escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'");
+            return Some(plain.replace("&amp;", "&"));
+        };
         let line = text.lines().find_map(|line| line.trim_start().strip_prefix("Code:"))?;
         Some(line.trim().to_owned())
     }

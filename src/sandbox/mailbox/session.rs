@@ -13,6 +13,10 @@ use super::fault::{Effect, MailFault, Verb, When};
 use super::{Options, Recipients, Said, Shared};
 use crate::config::Tls;
 
+/// Signing in with a token, as Exchange Online has it.
+const XOAUTH2: &str = "XOAUTH2";
+/// The audience of such tokens.
+const EXCHANGE: &str = "https://outlook.office365.com";
 /// A command line longer than this ends the session; RFC 4954 allows 12288 for AUTH.
 const LINE_MAX: u64 = 16 * 1024;
 
@@ -146,13 +150,29 @@ impl Session {
         if self.options.tls == Tls::Starttls && !self.encrypted && !self.options.strip_starttls {
             lines.push("STARTTLS".to_owned());
         }
-        if !self.options.users.is_empty() && self.secure() && !self.options.mechanisms.is_empty() {
-            lines.push(format!("AUTH {}", self.options.mechanisms.join(" ")));
+        let mechanisms = self.mechanisms();
+        if !mechanisms.is_empty() {
+            lines.push(format!("AUTH {}", mechanisms.join(" ")));
         }
         lines.push("ENHANCEDSTATUSCODES".to_owned());
         let last = lines.len();
         let marked = lines.iter().zip(1..).map(|(line, n)| format!("250{}{line}", if n == last { ' ' } else { '-' }));
         marked.collect::<Vec<_>>().join("\r\n")
+    }
+
+    /// Ways to sign in that are offered now; a token goes over TLS only.
+    fn mechanisms(&self) -> Vec<String> {
+        let by_password = self.secure() && !self.options.users.is_empty();
+        let mut all = if by_password { self.options.mechanisms.clone() } else { Vec::new() };
+        if self.encrypted && self.shared.tokens().is_some() {
+            all.push(XOAUTH2.to_owned());
+        }
+        all
+    }
+
+    /// Nobody sends without a login where there are logins.
+    fn wants_login(&self) -> bool {
+        !self.options.users.is_empty() || self.shared.tokens().is_some()
     }
 
     fn secure(&self) -> bool {
@@ -163,7 +183,7 @@ impl Session {
         if !self.secure() {
             return "530 5.7.0 Must issue a STARTTLS command first";
         }
-        if !self.options.users.is_empty() && self.user.is_none() {
+        if self.wants_login() && self.user.is_none() {
             return "530 5.7.0 Authentication required";
         }
         if self.from.is_some() {
@@ -198,7 +218,7 @@ impl Session {
     async fn auth(&mut self, fault: Option<MailFault>, line: &str) -> io::Result<Next> {
         let mut words = line.split_whitespace().skip(1);
         let mechanism = words.next().unwrap_or_default().to_ascii_uppercase();
-        let offered = self.secure() && self.options.mechanisms.contains(&mechanism);
+        let offered = self.mechanisms().contains(&mechanism);
         let initial = words.next().map(str::to_owned);
         let login = match mechanism.as_str() {
             "PLAIN" if offered => {
@@ -211,6 +231,10 @@ impl Session {
                 let Some(password) = self.ask("UGFzc3dvcmQ6", None).await? else { return Ok(Next::End) };
                 (user, password)
             }
+            XOAUTH2 if offered => {
+                let Some(text) = self.ask("", initial).await? else { return Ok(Next::End) };
+                return self.take_token(fault, &text).await;
+            }
             _ => return self.answer(fault, "504 5.5.4 Unrecognized authentication type").await,
         };
         let reply = if self.options.users.contains(&login) {
@@ -220,6 +244,21 @@ impl Session {
             "535 5.7.8 Error: authentication failed"
         };
         self.answer(fault, reply).await
+    }
+
+    /// `user=…^Aauth=Bearer …^A^A`, refused in Exchange Online's words.
+    async fn take_token(&mut self, fault: Option<MailFault>, text: &str) -> io::Result<Next> {
+        let field = |name: &str| text.split('\u{1}').find_map(|part| part.strip_prefix(name)).unwrap_or_default();
+        let (user, token) = (field("user="), field("auth=Bearer "));
+        let good = self.shared.tokens().is_some_and(|tenant| {
+            tenant.gave_token(EXCHANGE, token)
+                && tenant.edit(|directory| directory.find(user).is_some_and(|found| found.mail.is_some()))
+        });
+        if good {
+            self.user = Some(user.to_owned());
+            return self.answer(fault, "235 2.7.0 Authentication successful").await;
+        }
+        self.answer(fault, "535 5.7.3 Authentication unsuccessful [MODEL000]").await
     }
 
     /// What the client says to a challenge, decoded.

@@ -28,6 +28,9 @@ pub struct Directory {
     pub secret_expired: bool,
     /// Application permissions: `roles` of tokens made from now on.
     pub permissions: Vec<String>,
+    /// Mailboxes that a role in Exchange Online lets the app send as; no token shows that. The
+    /// permission `Mail.Send` is for all of them.
+    pub may_send_as: Vec<String>,
     /// Tokens end with their `exp` by the model's clock. Off by default: a clock in hand jumps over
     /// hours that the client's own cache of tokens never sees.
     pub tokens_expire: bool,
@@ -193,6 +196,7 @@ impl Default for Directory {
             federated: Vec::new(),
             secret_expired: false,
             permissions: PERMISSIONS.iter().map(|name| (*name).to_owned()).collect(),
+            may_send_as: Vec::new(),
             tokens_expire: false,
             users: BTreeMap::new(),
             contacts: BTreeMap::new(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// So many entries are kept; the oldest go. Enough for ten thousand hires of a large test.
 const KEPT: usize = 100_000;
 /// Members whose text never enters the journal.
-const SECRETS: [&str; 4] = ["client_secret", "client_assertion", "access_token", "temporaryAccessPass"];
+const SECRETS: [&str; 5] = ["client_secret", "client_assertion", "access_token", "temporaryAccessPass", "content"];
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,8 @@ pub enum Kind {
     PassCreate,
     /// The end of a pass.
     PassDelete,
+    /// A letter.
+    SendMail,
     /// Anything else.
     Other,
 }
@@ -64,6 +66,7 @@ impl Kind {
             ("GET", ["v1.0", "policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", _]) => {
                 Self::Policy
             }
+            ("POST", ["v1.0", "users", _, "sendMail"]) => Self::SendMail,
             ("GET", ["v1.0", "organization" | "domains", ..]) => Self::Domains,
             _ => Self::Other,
         }

@@ -26,6 +26,7 @@ mod assertion;
 pub mod directory;
 pub mod faults;
 pub mod journal;
+mod mail_routes;
 mod pass_routes;
 mod passes;
 mod query;
@@ -41,6 +42,7 @@ pub use faults::{Echo, Effect, Fault, When};
 pub use journal::{Kind, Seen};
 pub use passes::ModelPass;
 
+use super::mailbox::ModelMailServer;
 use super::tls::Ca;
 use crate::clock::Clock;
 use state::Shared;
@@ -168,6 +170,16 @@ impl ModelTenant {
         let state = &mut *guard;
         let Some(account) = state.directory.users.get(&user).filter(|account| account.enabled) else { return false };
         state.passes.sign_in(now, &state.directory, account, code)
+    }
+
+    /// Letters that sendMail accepts lie there from now on; without it they are accepted and gone.
+    pub fn mail_goes_to(&self, server: &ModelMailServer) {
+        self.shared.lock().mailroom = Some(server.room());
+    }
+
+    /// What lies in Sent Items: mailbox and message. A code must never be found there.
+    pub fn sent_items(&self) -> Vec<(String, Vec<u8>)> {
+        self.shared.lock().sent_items.clone()
     }
 
     /// Every request so far, oldest first, without secrets.

@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::accounts;
 use super::answer::Answer;
 use super::directory::{Directory, ModelUser};
-use super::pass_routes;
 use super::query::{self, Filter, Options};
 use super::state::Shared;
+use super::{mail_routes, pass_routes};
 
 /// What a handler gives.
 pub(super) type Reply = Result<Answer, Answer>;
@@ -58,6 +58,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1.0/users/{user}/authentication/methods", get(pass_routes::methods))
         .route(passes, get(pass_routes::list).post(pass_routes::create))
         .route(&format!("{passes}/{{pass}}"), get(pass_routes::get).delete(pass_routes::delete))
+        .route("/v1.0/users/{user}/sendMail", post(mail_routes::send_mail))
         .route("/v1.0/roleManagement/directory/roleAssignments", get(role_assignments))
         .route("/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}", get(policy))
         .route("/v1.0/organization", get(organization))
@@ -71,7 +72,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 pub(super) struct Caller(Vec<String>);
 
 impl Caller {
-    fn holds(&self, any_of: &[&str]) -> bool {
+    pub(super) fn holds(&self, any_of: &[&str]) -> bool {
         self.0.iter().any(|role| any_of.contains(&role.as_str()))
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
 
+use super::super::mailbox::Mailroom;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::journal::Journal;
@@ -21,6 +22,10 @@ pub(super) struct Inner {
     pub(super) tokens: Tokens,
     pub(super) journal: Journal,
     pub(super) faults: Faults,
+    /// Where letters go.
+    pub(super) mailroom: Option<Mailroom>,
+    /// Sent Items of all mailboxes: whose, and the message.
+    pub(super) sent_items: Vec<(String, Vec<u8>)>,
 }
 
 /// The tenant, shared by its connections.
