@@ -66,13 +66,20 @@ async fn moves_withdrawals_and_returns() {
 #[tokio::test]
 async fn a_hire_in_hand_keeps_its_state() {
     let mut desk = FeedDesk::new().await;
-    desk.drop_file("a.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,DE,7,Active"])).await;
-    desk.write_sql("UPDATE hire SET state = 'issuing', claim_token = 't', claim_worker = 'w', lease_until = 1 WHERE employee_id = '1'").await;
+    let known = ["1,Ada,2027-03-01,DE,7,Active", "2,Ben,2027-03-01,DE,7,Active", "3,Cy,2027-03-01,DE,7,Active"];
+    desk.drop_file("a.csv", roster(HEAD, &known)).await;
+    desk.write_sql("UPDATE hire SET claim_token = 't', claim_worker = 'w', lease_until = 1 WHERE employee_id <> '2'")
+        .await;
+    desk.write_sql("UPDATE hire SET state = 'issuing' WHERE employee_id = '1'").await;
     desk.write_sql("UPDATE hire SET state = 'held', operator_status = 'held' WHERE employee_id = '2'").await;
-    desk.drop_file("b.csv", roster(HEAD, &["1,Ada,2027-03-08,DE,7,Active", "2,Ben,2027-03-08,DE,7,Inactive"])).await;
-    assert_eq!(desk.hires().await, ["1 1 2027-03-08 issuing - active r2", "2 1 2027-03-01 held - withdrawn r2"]);
+    let now = ["1,Ada,2027-03-08,DE,7,Active", "2,Ben,2027-03-08,DE,7,Inactive", "3,Cy,2027-03-01,DE,7,Inactive"];
+    desk.drop_file("b.csv", roster(HEAD, &now)).await;
+    let hires = desk.hires().await;
+    assert_eq!(hires[0], "1 1 2027-03-08 issuing - active r2");
+    assert_eq!(hires[1], "2 1 2027-03-01 held - withdrawn r2");
+    assert_eq!(hires[2], "3 1 2027-03-01 pending - withdrawn r2", "being checked: whoever has it cancels it");
     let looked = desk.ask("SELECT CAST(count(*) AS TEXT) FROM hire WHERE look_at = changed").await;
-    assert_eq!(looked, ["2"], "both are looked at now");
+    assert_eq!(looked, ["3"], "all are looked at now");
 }
 
 #[tokio::test]
