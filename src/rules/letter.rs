@@ -5,18 +5,30 @@
 //! no template engine ever holds it. The subject and the first [`QUIET`] characters of each part never
 //! hold the code: they are what a locked phone shows.
 //!
-//! Names come from HR and directories. They are values, never template text; control characters,
-//! line breaks and direction overrides are taken out of them by [`plain`]. Headers and encodings are
-//! made in `mail/message.rs`.
+//! Reading order: the facts below, `code` (where the code may stand), `plain` (what becomes of names),
+//! `seen` (what a reader sees of HTML), `moment` (times as people write them). Headers and encodings
+//! are made in `mail/message.rs`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+mod code;
+mod moment;
+mod plain;
+mod seen;
+
+use chrono::{DateTime, Utc};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use zeroize::Zeroizing;
 
 use super::attempt::Code;
-use super::calendar::{self, Zone};
+use super::calendar::Zone;
 use super::hire::MailAddress;
+use code::{CODE_MAX, MARK, put_code, readable};
+use moment::{day, moment};
+use plain::name_or;
+use seen::visible;
+
+pub use code::QUIET;
+pub use plain::plain;
 
 /// A letter with a code that works.
 #[derive(Debug, Clone)]
@@ -73,7 +85,7 @@ pub enum VoidWhy {
     Cancelled,
     /// Another start: a new code follows that morning.
     Moved {
-        /// The new start as [`calendar::local_text`] writes it.
+        /// The new start as [`super::calendar::local_text`] writes it.
         start: String,
     },
     /// Somebody else is the manager now and gets the new code.
@@ -125,16 +137,6 @@ pub enum LetterError {
     #[error("the code is empty, longer than {CODE_MAX} characters, or holds blanks or control characters")]
     CodeUnreadable,
 }
-
-/// Characters at the start of a part that never hold the code (contract 6).
-pub const QUIET: usize = 100;
-/// Graph's codes have 8 to 48 characters.
-const CODE_MAX: usize = 128;
-/// A name in a letter is cut here: the directory allows 256, a line of a letter does not.
-const NAME_MAX: usize = 100;
-/// Stands for the code while templates render: a private character that [`plain`] takes out of
-/// every value, so only the template can write it.
-const MARK: char = '\u{F10FF}';
 
 /// The templates.
 pub struct Letters {
@@ -275,123 +277,8 @@ pub fn message_id(hire: i64, pass: i64, domain: &str) -> String {
     format!("{hire}-{pass}@{domain}")
 }
 
-/// A value from HR or a directory as one line of text: no control characters, line breaks or direction
-/// overrides, at most 100 characters.
-///
-/// ```
-/// use firstpass::rules::letter::plain;
-/// assert_eq!(plain(" Ada\r\nBcc: x@evil.example\u{202e} "), "Ada Bcc: x@evil.example");
-/// ```
-pub fn plain(value: &str) -> String {
-    let mut line = String::with_capacity(value.len());
-    for c in value.chars() {
-        if c.is_whitespace() || c.is_control() {
-            if !line.ends_with(' ') {
-                line.push(' ');
-            }
-        } else if !is_hidden(c) {
-            line.push(c);
-        }
-    }
-    let line = line.trim();
-    if line.chars().count() <= NAME_MAX {
-        return line.to_owned();
-    }
-    line.chars().take(NAME_MAX.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Characters that change how a line reads without being seen, and the private ones ([`MARK`]).
-fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
-        | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{10FFFF}')
-}
-
-fn name_or(name: &str, nobody: &str) -> String {
-    let name = plain(name);
-    if name.is_empty() { nobody.to_owned() } else { name }
-}
-
-/// `2027-03-01`, where the hire is.
-fn day(at: DateTime<Utc>, zone: &Zone) -> String {
-    calendar::local_text(at, zone).chars().take_while(|c| !c.is_whitespace()).collect()
-}
-
-/// `Monday, 2027-03-01 09:00 Europe/Berlin`.
-fn moment(at: DateTime<Utc>, zone: &Zone) -> String {
-    let text = calendar::local_text(at, zone);
-    match NaiveDate::parse_from_str(&day(at, zone), "%Y-%m-%d") {
-        Ok(date) => format!("{}, {text}", date.format("%A")),
-        Err(_) => text,
-    }
-}
-
 fn bare(message_id: &str) -> String {
     message_id.trim().trim_start_matches('<').trim_end_matches('>').to_owned()
-}
-
-fn readable(code: &str) -> Result<(), LetterError> {
-    let bad = code.is_empty()
-        || code.chars().count() > CODE_MAX
-        || code.chars().any(|c| c.is_control() || c.is_whitespace() || is_hidden(c));
-    if bad { Err(LetterError::CodeUnreadable) } else { Ok(()) }
-}
-
-/// Puts the code where the mark stands, in a buffer that never grows and is wiped when dropped.
-/// `seen` is what a preview shows of the part.
-fn put_code(
-    template: &'static str,
-    part: &str,
-    seen: &str,
-    code: &str,
-    escape: bool,
-) -> Result<Zeroizing<String>, LetterError> {
-    let times = part.matches(MARK).count();
-    let (Some((before, after)), 1) = (part.split_once(MARK), times) else {
-        return Err(LetterError::CodeNotOnce { template, times });
-    };
-    let too_early = |text: &str| text.chars().take(QUIET).any(|c| c == MARK);
-    let by_chance = |text: &str| text.chars().take(QUIET).collect::<String>().contains(code);
-    if too_early(part) || too_early(seen) || by_chance(part) || by_chance(seen) {
-        return Err(LetterError::CodeTooEarly { template });
-    }
-    // `&#x27;` and `&quot;` are the longest of the escapes: six bytes for one.
-    let mut whole = Zeroizing::new(String::with_capacity(part.len() + code.len() * 6));
-    whole.push_str(before);
-    for c in code.chars() {
-        match c {
-            '&' if escape => whole.push_str("&amp;"),
-            '<' if escape => whole.push_str("&lt;"),
-            '>' if escape => whole.push_str("&gt;"),
-            '"' if escape => whole.push_str("&quot;"),
-            '\'' if escape => whole.push_str("&#x27;"),
-            plain => whole.push(plain),
-        }
-    }
-    whole.push_str(after);
-    Ok(whole)
-}
-
-/// What a reader sees of an HTML part: what stands behind `<body`, without tags, blanks folded.
-fn visible(html: &str) -> String {
-    let body = html.find("<body").and_then(|at| html.get(at..)).unwrap_or(html);
-    let mut seen = String::new();
-    let mut in_tag = false;
-    for c in body.chars() {
-        match c {
-            '<' => in_tag = true,
-            '>' => in_tag = false,
-            _ if in_tag => {}
-            c if c.is_whitespace() => {
-                if !seen.ends_with(' ') && !seen.is_empty() {
-                    seen.push(' ');
-                }
-            }
-            c => seen.push(c),
-        }
-    }
-    seen
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The words of the letters as people read them, and what names and codes can never do to them.
 
+use super::plain::NAME_MAX;
 use super::*;
 use proptest::prelude::*;
 
