@@ -315,6 +315,10 @@ fn mail(sources: &Sources, scope: Scope) -> Option<Mail> {
         per_minute: u32::try_from(sources.get(scope, "mail.per_minute", word::whole)?).ok()?,
         reply_to: sources.get(scope, "mail.reply_to", word::mailbox),
         help: sources.words(scope, "mail.help").filter(|help| !help.is_empty()),
+        language: sources.get(scope, "mail.language", word::language)?,
+        templates: sources
+            .file(scope, "mail.templates")
+            .filter(|_| sources.words(scope, "mail.templates").is_some_and(|path| !path.is_empty())),
         via,
     })
 }

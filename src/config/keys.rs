@@ -62,6 +62,8 @@ pub enum Kind {
     Addresses,
     /// `Name <address>`.
     Mailbox,
+    /// A language: `de`, `en-GB`.
+    Language,
     /// Feed field = header.
     Columns,
     /// Place = IANA zone.
@@ -95,6 +97,7 @@ impl fmt::Display for Kind {
             Self::Domains => f.write_str("list of mail domains"),
             Self::Addresses => f.write_str("list of mail addresses"),
             Self::Mailbox => f.write_str("Name <address>"),
+            Self::Language => f.write_str("language"),
             Self::Columns => f.write_str("table of field = header"),
             Self::Zones => f.write_str("table of place = zone"),
             Self::Encoding => f.write_str("encoding"),
@@ -174,8 +177,8 @@ impl Key {
 }
 
 use Kind::{
-    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Mailbox, Name, Origin, Secret, Share,
-    Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
+    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Mailbox, Name, Origin, Secret,
+    Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
 };
 use Served::{NoEffect, NotYet, Only};
 use Value::{Default, Needed, Unset, Usual};
@@ -269,7 +272,8 @@ pub const KEYS: &[Key] = &[
     key("mail.per_minute", Whole(1, 6000), Default("30"), "letters per minute that the mail server takes"),
     key("mail.reply_to", Mailbox, Unset(r#""Service desk <help@contoso.example>""#), "where answers go"),
     key("mail.help", Text, Unset(r#""Service desk, +49 30 1234""#), "whom a manager can ask; stands in the letter"),
-    key("mail.templates", File, Unset(r#""/etc/firstpass/letters""#), "letters of your own").but(NotYet),
+    key("mail.language", Language, Default(r#""en""#), "de | en are built in: for hires whose row names no language that there is a letter in"),
+    key("mail.templates", File, Unset(r#""/etc/firstpass/letters""#), "a folder with letters of your own: deploy/letters.md"),
     key("mail.announce", Span(MINUTE, 90 * DAY), Unset(r#""24h""#), "a letter without a code to the manager so long before; off by default").but(NotYet),
 
     key("mail.smtp.host", Text, Usual(r#""smtp.contoso.example""#), "needed with via = \"smtp\": name or address of the mail server"),

@@ -14,6 +14,7 @@ mod credential;
 mod cross;
 mod encodings;
 pub mod keys;
+pub mod letters;
 mod limits;
 pub mod secret;
 mod source;
@@ -255,6 +256,10 @@ pub struct Mail {
     pub reply_to: Option<Mailbox>,
     /// Whom a manager can ask; a line in the letter.
     pub help: Option<String>,
+    /// The language of letters to hires whose row names none that there is a letter in.
+    pub language: String,
+    /// The folder with letters of the admin's own.
+    pub templates: Option<PathBuf>,
     /// The way a letter takes.
     pub via: Via,
 }

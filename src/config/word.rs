@@ -18,6 +18,7 @@ use super::keys::{FIELDS, Key, Kind, Served};
 use crate::rules::calendar;
 use crate::rules::dates::DateFormat;
 use crate::rules::hire::MailAddress;
+use crate::rules::letter;
 
 /// A value before its kind is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +83,7 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
         Kind::Domains => domains(raw).map(drop),
         Kind::Addresses => addresses(raw).map(drop),
         Kind::Mailbox => mailbox(raw).map(drop),
+        Kind::Language => language(raw).map(drop),
         Kind::Columns => columns(raw).map(drop),
         Kind::Zones => zones(raw).map(drop),
         Kind::Encoding => encoding(raw).map(drop),
@@ -281,6 +283,16 @@ pub(super) fn mailbox(raw: &Raw) -> Parsed<Mailbox> {
     let address = self::address(address)
         .map_err(|text| format!("{text}; write it as Onboarding <onboarding@contoso.example>"))?;
     Ok(Mailbox { name: name.to_owned(), address })
+}
+
+/// The tag as written.
+pub(super) fn language(raw: &Raw) -> Parsed<String> {
+    let text = plain(raw)?;
+    let language = letter::primary(&text);
+    if (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase()) {
+        return Ok(text);
+    }
+    Err(format!("{text:?} is no language; write its two letters, as de or en"))
 }
 
 fn address(text: &str) -> Parsed<MailAddress> {

@@ -201,6 +201,8 @@ mod tests {
             per_minute: 30,
             reply_to: Some(config::Mailbox { name: "Größe".to_owned(), address: address("desk@contoso.example") }),
             help: None,
+            language: String::new(),
+            templates: None,
             via: config::Via::Graph { tenant: "contoso".to_owned() },
         }
     }

@@ -130,6 +130,8 @@ mod tests {
             via: config::Via::Graph { tenant: "contoso".to_owned() },
             reply_to: Some(config::Mailbox { name: "Größe".to_owned(), address: address("desk@contoso.example") }),
             help: None,
+            language: String::new(),
+            templates: None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use super::hire::Start;
@@ -272,14 +272,24 @@ fn civil(date: NaiveDate, time: NaiveTime) -> Result<jiff::civil::DateTime, NoMo
 /// assert_eq!(local_text(at, &Zone::parse("Asia/Kathmandu").unwrap()), "2027-03-01 13:45 Asia/Kathmandu");
 /// ```
 pub fn local_text(at: DateTime<Utc>, zone: &Zone) -> String {
-    let local = jiff::Timestamp::from_millisecond(at.timestamp_millis())
-        .ok()
-        .zip(time_zone(zone.as_str()))
-        .map(|(timestamp, known)| known.to_datetime(timestamp));
-    match local {
-        Some(wall) => format!("{} {:02}:{:02} {zone}", wall.date(), wall.hour(), wall.minute()),
+    match wall(at, zone) {
+        Some(wall) => format!("{} {zone}", wall.format("%Y-%m-%d %H:%M")),
         None => at.format("%Y-%m-%d %H:%M UTC").to_string(),
     }
+}
+
+/// What a clock in the zone shows; `None` when the zone is gone from the data.
+///
+/// ```
+/// use firstpass::rules::calendar::{Zone, wall};
+/// let at = chrono::DateTime::from_timestamp(1_803_888_000, 0).unwrap();
+/// assert_eq!(wall(at, &Zone::parse("Asia/Kathmandu").unwrap()).unwrap().to_string(), "2027-03-01 13:45:00");
+/// ```
+pub fn wall(at: DateTime<Utc>, zone: &Zone) -> Option<NaiveDateTime> {
+    let timestamp = jiff::Timestamp::from_millisecond(at.timestamp_millis()).ok()?;
+    let known = time_zone(zone.as_str())?;
+    let offset = known.to_offset(timestamp);
+    at.naive_utc().checked_add_signed(TimeDelta::seconds(i64::from(offset.seconds())))
 }
 
 /// How a hire stands between two looks.

@@ -263,12 +263,6 @@ impl Attempt<'_> {
         if own.is_empty() { directory.to_owned() } else { own.to_owned() }
     }
 
-    /// The start as people say it, `2027-03-01 09:00 Europe/Berlin`.
-    pub(super) fn start_text(&self) -> String {
-        let hire = self.hire();
-        format!("{} {} {}", hire.start_date, hire.start_time.format("%H:%M"), hire.zone)
-    }
-
     /// The same for every try of one letter.
     pub(super) fn message_id(&self, kind: &str, pass_id: i64) -> String {
         let domain = self.served.mail.from.address.domain();

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::attempt::{Attempt, Setback, Stop, unanswered};
+use super::wording;
 use crate::rules::attempt::{Cleared, PassAsk};
 use crate::rules::channel::{self, ChannelFacts, Named};
 use crate::rules::guard::{self, Account, AccountFacts, Refusal};
@@ -53,7 +54,9 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
         one_time: order.one_time,
     };
     let notes = order.cuts.into_iter().chain(channel.notes.iter().cloned()).collect();
-    Ok(Cleared::new(facts.account, ask, channel, notes, at))
+    let cleared = Cleared::new(facts.account, ask, channel, notes, at);
+    or_refused(attempt, wanted, wording::rehearse(attempt, &cleared))?;
+    Ok(cleared)
 }
 
 async fn account_facts(attempt: &Attempt<'_>, wanted: &Wanted, account: Account) -> Result<AccountFacts, Stop> {

@@ -15,6 +15,7 @@ mod replan;
 pub mod service;
 pub mod settle;
 pub mod tick;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,11 +23,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
+use tracing::warn;
 use uuid::Uuid;
 
 use self::post::{Lenders, Post, PostError};
 use crate::clock::Clock;
-use crate::config::{self, Limits, Settings, TenantRules};
+use crate::config::{self, Limits, Settings, SettingsError, TenantRules};
 use crate::entra;
 use crate::feed::Eyes;
 use crate::rules::letter::Letters;
@@ -45,7 +47,6 @@ pub struct Work {
     pub clock: Clock,
     limits: Limits,
     tenants: BTreeMap<String, Served>,
-    letters: Letters,
     /// This process, in leases.
     worker: Uuid,
     in_hand: tokio::sync::Mutex<Vec<in_hand::InHand>>,
@@ -64,6 +65,7 @@ struct Served {
     client: Arc<entra::Tenant>,
     rules: TenantRules,
     mail: config::Mail,
+    letters: Arc<Letters>,
     post: Post,
     /// What stops its letters: `mail`, or `mail/NAME` when it has a way or sender of its own.
     mail_gate: String,
@@ -91,6 +93,9 @@ pub enum WorkError {
     /// The way for letters.
     #[error("mail")]
     Mail(#[from] PostError),
+    /// An admin's own letters.
+    #[error(transparent)]
+    Letters(#[from] SettingsError),
 }
 
 impl Work {
@@ -102,13 +107,16 @@ impl Work {
         let mut tenants = BTreeMap::new();
         let clients = clients(&settings, &limits, &clock)?;
         let common = Post::new(&settings.mail, &limits, &clients)?;
+        let common_letters = Arc::new(letters(&settings.mail)?);
         for tenant in &settings.tenants {
             let Some(client) = clients.get(&tenant.name).cloned() else { continue };
             let mail = tenant.mail.clone();
             let post = if mail == settings.mail { common.clone() } else { Post::new(&mail, &limits, &clients)? };
+            let same = (&mail.templates, &mail.language) == (&settings.mail.templates, &settings.mail.language);
+            let letters = if same { Arc::clone(&common_letters) } else { Arc::new(letters(&mail)?) };
             let mail_gate = mail_gate(tenant, &settings.mail);
             let rules = tenant.rules.clone();
-            tenants.insert(tenant.name.clone(), Served { client, rules, mail, post, mail_gate });
+            tenants.insert(tenant.name.clone(), Served { client, rules, mail, letters, post, mail_gate });
         }
         Ok(Self {
             settings,
@@ -116,7 +124,6 @@ impl Work {
             clock,
             limits,
             tenants,
-            letters: Letters::built_in(),
             worker: Uuid::new_v4(),
             in_hand: tokio::sync::Mutex::default(),
             eyes: tokio::sync::Mutex::default(),
@@ -167,6 +174,15 @@ pub fn clients(settings: &Settings, limits: &Limits, clock: &Clock) -> Result<Le
         Ok((tenant.name.clone(), Arc::new(client)))
     });
     made.collect()
+}
+
+/// The letters of these settings; what is unwise about them is told.
+fn letters(mail: &config::Mail) -> Result<Letters, SettingsError> {
+    let letters = config::letters::letters(mail)?;
+    for unwise in letters.warnings() {
+        warn!("{}", config::letters::sentence(mail, unwise));
+    }
+    Ok(letters)
 }
 
 /// Tenants with one way and sender stop together; the others not.

@@ -15,11 +15,12 @@ use super::in_hand::{Letter, Sent, wait_in_hand};
 use super::onboard::mail_rejected;
 use super::post::Dialled;
 use super::settle::{self, Settled, Torn};
+use super::wording;
 use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, IssuedPass};
-use crate::rules::calendar::{Standing, Zone};
+use crate::rules::calendar::Standing;
 use crate::rules::hire::{MailAddress, Reason, State};
-use crate::rules::letter::{PassLetter, VoidLetter, VoidWhy};
+use crate::rules::letter::{Moment, VoidLetter, VoidWhy};
 use crate::rules::next::{self, Standstill};
 use crate::rules::unsettled::{self, Cause};
 use crate::store::{PassRow, StoreError};
@@ -38,7 +39,7 @@ pub(super) async fn letter_for(
     (cleared, issued): (Cleared, IssuedPass),
 ) -> Result<Letter, Stop> {
     let (pass_id, user, graph_id) = (issued.pass_id(), cleared.ask().user, issued.graph_id().to_owned());
-    match write_letter(attempt, settled, &cleared, &issued) {
+    match wording::write(attempt, settled, &cleared, &issued) {
         Ok(words) => Ok(Letter {
             words,
             pass_id,
@@ -65,32 +66,6 @@ pub(super) async fn letter_for(
             }))
         }
     }
-}
-
-fn write_letter(
-    attempt: &Attempt<'_>,
-    settled: &Settled,
-    cleared: &Cleared,
-    issued: &IssuedPass,
-) -> Result<crate::rules::letter::Letter, String> {
-    let (hire, channel) = (attempt.hire(), cleared.channel());
-    let zone = Zone::parse(&hire.zone).map_err(|error| error.to_string())?;
-    let facts = PassLetter {
-        to: channel.address.clone(),
-        manager_name: channel.manager_name.clone(),
-        hire_name: attempt.name_for_letters(&cleared.account().display_name),
-        user: cleared.account().upn.clone(),
-        start: hire.start_at.unwrap_or(issued.from()),
-        zone,
-        valid_from: issued.from(),
-        valid_until: issued.until(),
-        usable_at_once: cleared.ask().start.is_none(),
-        one_time: issued.one_time(),
-        earlier: settled.owed.iter().any(|pass| pass.recipient == channel.address.as_str()),
-        help: attempt.served.mail.help.clone(),
-        message_id: attempt.message_id("pass", issued.pass_id()),
-    };
-    attempt.work.letters.pass(&facts, issued.code()).map_err(|error| error.to_string())
 }
 
 /// `mailing` on disk, DATA, `mailed` on disk. `Ok` = delivered, the claim has ended.
@@ -249,9 +224,10 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTi
         hire_name: attempt.name_for_letters(&attempt.hire().user_upn),
         why: void_why(attempt, &pass.cause),
         help: attempt.served.mail.help.clone(),
+        language: attempt.hire().language.clone(),
         message_id: attempt.message_id("void", pass.id),
     };
-    let failure = match work.letters.void(&facts) {
+    let failure = match attempt.served.letters.void(&facts) {
         Err(error) => {
             error!(hire = %key, "{key}: the letter about a void code could not be written: {error}");
             work.store.told_void(&attempt.claimed, now, pass.id).await?;
@@ -280,7 +256,8 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTi
 }
 
 fn void_why(attempt: &Attempt<'_>, cause: &str) -> VoidWhy {
-    let moved = || VoidWhy::Moved { start: attempt.start_text() };
+    let hire = attempt.hire();
+    let moved = || VoidWhy::Moved { start: Moment::civil(hire.start_date, hire.start_time, &hire.zone) };
     match cause.parse::<Cause>() {
         Ok(Cause::Cancelled) => VoidWhy::Cancelled,
         Ok(Cause::Moved) => moved(),

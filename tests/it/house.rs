@@ -27,7 +27,7 @@ const MAKERS: [(&str, &[&str]); 5] = [
     ("Cleared::new", &["src/work/check.rs"]),
     ("Intended::new", &["src/store/passes.rs"]),
     ("IssuedPass::from_answer", &["src/work/onboard.rs"]),
-    (".reveal()", &["src/rules/letter.rs"]),
+    (".reveal()", &["src/rules/letter/templates.rs"]),
 ];
 
 /// What a pure rule never asks (design 2).

@@ -105,6 +105,8 @@ fn client_of(port: u16, ca_file: &Path, password: &Path, limits: &Limits) -> Smt
         per_minute: 30,
         reply_to: None,
         help: None,
+        language: String::new(),
+        templates: None,
         via: config::Via::Smtp(server.clone()),
     };
     Smtp::new(&mail, &server, limits).unwrap()
@@ -148,6 +150,7 @@ async fn a_stock_server_takes_our_letters() {
         hire_name: "Zoë Müller".to_owned(),
         why: VoidWhy::Cancelled,
         help: None,
+        language: String::new(),
         message_id: "void.1-2@contoso.example".to_owned(),
     };
     let letter = Letters::built_in().void(&facts).unwrap();

@@ -24,22 +24,26 @@ pub(super) fn readable(code: &str) -> Result<(), LetterError> {
 }
 
 /// Puts the code where the mark stands, in a buffer that never grows and is wiped when dropped.
-/// `seen` is what a preview shows of the part.
+/// `seen` is what a reader, and a preview, sees of the part.
 pub(super) fn put_code(
-    template: &'static str,
+    template: &str,
     part: &str,
     seen: &str,
     code: &str,
     escape: bool,
 ) -> Result<Zeroizing<String>, LetterError> {
+    let template = || template.to_owned();
     let times = part.matches(MARK).count();
     let (Some((before, after)), 1) = (part.split_once(MARK), times) else {
-        return Err(LetterError::CodeNotOnce { template, times });
+        return Err(LetterError::CodeNotOnce { template: template(), times });
     };
+    if !seen.contains(MARK) {
+        return Err(LetterError::CodeHidden { template: template() });
+    }
     let too_early = |text: &str| text.chars().take(QUIET).any(|c| c == MARK);
     let by_chance = |text: &str| text.chars().take(QUIET).collect::<String>().contains(code);
     if too_early(part) || too_early(seen) || by_chance(part) || by_chance(seen) {
-        return Err(LetterError::CodeTooEarly { template });
+        return Err(LetterError::CodeTooEarly { template: template() });
     }
     // `&#x27;` and `&quot;` are the longest of the escapes: six bytes for one.
     let mut whole = Zeroizing::new(String::with_capacity(part.len() + code.len() * 6));

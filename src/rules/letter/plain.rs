@@ -14,6 +14,15 @@ pub(super) const NAME_MAX: usize = 100;
 /// assert_eq!(plain(" Ada\r\nBcc: x@evil.example\u{202e} "), "Ada Bcc: x@evil.example");
 /// ```
 pub fn plain(value: &str) -> String {
+    let line = one_line(value);
+    if line.chars().count() <= NAME_MAX {
+        return line;
+    }
+    line.chars().take(NAME_MAX.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// One line of text, however long: what a header can hold.
+pub(super) fn one_line(value: &str) -> String {
     let mut line = String::with_capacity(value.len());
     for c in value.chars() {
         if c.is_whitespace() || c.is_control() {
@@ -24,11 +33,7 @@ pub fn plain(value: &str) -> String {
             line.push(c);
         }
     }
-    let line = line.trim();
-    if line.chars().count() <= NAME_MAX {
-        return line.to_owned();
-    }
-    line.chars().take(NAME_MAX.saturating_sub(1)).chain(['…']).collect()
+    line.trim().to_owned()
 }
 
 /// Characters that change how a line reads without being seen, and the private ones (the mark of the code).
@@ -37,9 +42,4 @@ pub(super) fn is_hidden(c: char) -> bool {
         '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}'
         | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
         | '\u{E000}'..='\u{F8FF}' | '\u{E0000}'..='\u{10FFFF}')
-}
-
-pub(super) fn name_or(name: &str, nobody: &str) -> String {
-    let name = plain(name);
-    if name.is_empty() { nobody.to_owned() } else { name }
 }

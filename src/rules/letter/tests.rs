@@ -1,7 +1,9 @@
 //! The words of the letters as people read them, and what names and codes can never do to them.
 
+use super::code::{CODE_MAX, MARK, put_code};
 use super::plain::NAME_MAX;
 use super::*;
+use crate::rules::attempt::Code;
 use proptest::prelude::*;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -26,6 +28,7 @@ fn pass_letter() -> PassLetter {
         one_time: true,
         earlier: false,
         help: Some("Service desk, +49 30 1234".to_owned()),
+        language: String::new(),
         message_id: "<12-34@contoso.example>".to_owned(),
     }
 }
@@ -37,6 +40,7 @@ fn void_letter(why: VoidWhy) -> VoidLetter {
         hire_name: "Ada Lovelace".to_owned(),
         why,
         help: None,
+        language: String::new(),
         message_id: "void.12-34@contoso.example".to_owned(),
     }
 }
@@ -50,42 +54,60 @@ fn text_only(letter: &Letter) -> String {
     format!("Subject: {}\n\n{}", letter.subject, *letter.text)
 }
 
+/// Ours, in every language: with the name of the snapshot.
+fn in_each_language(name: &str, write: impl Fn(&Letters, &str) -> String) {
+    let letters = Letters::built_in();
+    for tongue in Tongue::ALL {
+        let tag = tongue.code();
+        insta::assert_snapshot!(format!("{name}_{tag}"), write(&letters, tag));
+    }
+}
+
 #[test]
 fn once_from_the_start_on() {
-    let letter = Letters::built_in().pass(&pass_letter(), &code("K7x9-Qp2m")).unwrap();
-    assert_eq!(letter.message_id, "12-34@contoso.example");
-    insta::assert_snapshot!(shown(&letter));
+    in_each_language("once_from_the_start_on", |letters, tag| {
+        let facts = PassLetter { language: tag.to_owned(), ..pass_letter() };
+        let letter = letters.pass(&facts, &code("K7x9-Qp2m")).unwrap();
+        assert_eq!(letter.message_id, "12-34@contoso.example");
+        shown(&letter)
+    });
 }
 
 #[test]
 fn several_times_and_at_once() {
-    let facts = PassLetter {
-        usable_at_once: true,
-        one_time: false,
-        manager_name: String::new(),
-        user: String::new(),
-        help: None,
-        valid_from: at("2027-03-01T09:12:00Z"),
-        valid_until: at("2027-03-01T17:12:00Z"),
-        ..pass_letter()
-    };
-    insta::assert_snapshot!(shown(&Letters::built_in().pass(&facts, &code("K7x9-Qp2m")).unwrap()));
+    in_each_language("several_times_and_at_once", |letters, tag| {
+        let facts = PassLetter {
+            usable_at_once: true,
+            one_time: false,
+            manager_name: String::new(),
+            user: String::new(),
+            help: None,
+            valid_from: at("2027-03-01T09:12:00Z"),
+            valid_until: at("2027-03-01T17:12:00Z"),
+            language: tag.to_owned(),
+            ..pass_letter()
+        };
+        shown(&letters.pass(&facts, &code("K7x9-Qp2m")).unwrap())
+    });
 }
 
 #[test]
 fn replacing_an_earlier_one() {
-    let facts = PassLetter { earlier: true, ..pass_letter() };
-    insta::assert_snapshot!(shown(&Letters::built_in().pass(&facts, &code("K7x9-Qp2m")).unwrap()));
+    in_each_language("replacing_an_earlier_one", |letters, tag| {
+        let facts = PassLetter { earlier: true, language: tag.to_owned(), ..pass_letter() };
+        shown(&letters.pass(&facts, &code("K7x9-Qp2m")).unwrap())
+    });
 }
 
 #[test]
 fn void_letters() {
-    let letters = Letters::built_in();
-    let whole = letters.void(&void_letter(VoidWhy::Cancelled)).unwrap();
-    let moved = VoidWhy::Moved { start: "2027-03-08 09:00 Europe/Berlin".to_owned() };
-    let rest =
-        [moved, VoidWhy::NewManager, VoidWhy::Other].map(|why| text_only(&letters.void(&void_letter(why)).unwrap()));
-    insta::assert_snapshot!(format!("{}\n\n=== next ===\n{}", shown(&whole), rest.join("\n=== next ===\n")));
+    let start = Moment::at(at("2027-03-08T08:00:00Z"), &Zone::parse("Europe/Berlin").unwrap());
+    in_each_language("void_letters", |letters, tag| {
+        let write = |why| letters.void(&VoidLetter { language: tag.to_owned(), ..void_letter(why) }).unwrap();
+        let rest = [VoidWhy::Moved { start: start.clone() }, VoidWhy::NewManager, VoidWhy::Other].map(write);
+        let rest = rest.each_ref().map(text_only).join("\n=== next ===\n");
+        format!("{}\n\n=== next ===\n{rest}", shown(&write(VoidWhy::Cancelled)))
+    });
 }
 
 #[test]
@@ -119,15 +141,18 @@ fn a_code_that_cannot_be_read_out_is_no_letter() {
 
 #[test]
 fn a_preview_never_shows_the_code() {
-    let too_early = put_code("t", &format!("short {MARK}"), "", "K7x9", false);
-    assert_eq!(too_early.err(), Some(LetterError::CodeTooEarly { template: "t" }));
-    let by_chance = put_code("t", &format!("K7x9 {} {MARK}", "y".repeat(200)), "", "K7x9", false);
-    assert_eq!(by_chance.err(), Some(LetterError::CodeTooEarly { template: "t" }));
+    let too_early = put_code("t", &format!("short {MARK}"), &format!("short {MARK}"), "K7x9", false);
+    assert_eq!(too_early.err(), Some(LetterError::CodeTooEarly { template: "t".to_owned() }));
+    let late = format!("K7x9 {} {MARK}", "y".repeat(200));
+    let by_chance = put_code("t", &late, &late, "K7x9", false);
+    assert_eq!(by_chance.err(), Some(LetterError::CodeTooEarly { template: "t".to_owned() }));
     let late_in_source_early_on_screen =
         put_code("t", &format!("{}{MARK}", "y".repeat(200)), &MARK.to_string(), "K7x9", false);
-    assert_eq!(late_in_source_early_on_screen.err(), Some(LetterError::CodeTooEarly { template: "t" }));
+    assert_eq!(late_in_source_early_on_screen.err(), Some(LetterError::CodeTooEarly { template: "t".to_owned() }));
     let never = put_code("t", "no mark", "", "K7x9", false);
-    assert_eq!(never.err(), Some(LetterError::CodeNotOnce { template: "t", times: 0 }));
+    assert_eq!(never.err(), Some(LetterError::CodeNotOnce { template: "t".to_owned(), times: 0 }));
+    let in_an_attribute = put_code("t", &format!("{}{MARK}", "y".repeat(200)), "no mark", "K7x9", true);
+    assert_eq!(in_an_attribute.err(), Some(LetterError::CodeHidden { template: "t".to_owned() }));
     // A name that happens to be the code.
     let facts = PassLetter { hire_name: "K7x9-Qp2m".to_owned(), ..pass_letter() };
     let refused = Letters::built_in().pass(&facts, &code("K7x9-Qp2m"));
@@ -137,8 +162,9 @@ fn a_preview_never_shows_the_code() {
 proptest! {
     /// Whatever people are called: one subject line, no markup of theirs, the code once and late.
     #[test]
-    fn any_names_give_a_good_letter(hire in any::<String>(), manager in any::<String>(), help in any::<Option<String>>(), earlier: bool) {
-        let facts = PassLetter { hire_name: hire, manager_name: manager, help, earlier, ..pass_letter() };
+    fn any_names_give_a_good_letter(hire in any::<String>(), manager in any::<String>(), help in any::<Option<String>>(), earlier: bool, german: bool) {
+        let language = if german { "de-AT" } else { "" }.to_owned();
+        let facts = PassLetter { hire_name: hire, manager_name: manager, help, earlier, language: language.clone(), ..pass_letter() };
         let letter = Letters::built_in().pass(&facts, &code("K7x9-Qp2m-5tRw")).unwrap();
         prop_assert!(!letter.subject.chars().any(char::is_control));
         for part in [&letter.text, &letter.html] {
@@ -146,8 +172,12 @@ proptest! {
             prop_assert!(!part.chars().take(QUIET).collect::<String>().contains("K7x9"));
             prop_assert!(!part.chars().any(|c| c.is_control() && c != '\n'));
         }
+        for line in letter.text.lines() {
+            let words = line.split(' ').filter(|word| word.chars().count() > 60).count();
+            prop_assert!(line.chars().count() <= wrap::WIDTH || words > 0, "{}", line);
+        }
         let tags = |html: &str| html.matches('<').count();
-        let calm = PassLetter { hire_name: "A".to_owned(), manager_name: "B".to_owned(), help: Some("C".to_owned()), earlier, ..pass_letter() };
+        let calm = PassLetter { hire_name: "A".to_owned(), manager_name: "B".to_owned(), help: Some("C".to_owned()), earlier, language, ..pass_letter() };
         let calm = Letters::built_in().pass(&calm, &code("K7x9-Qp2m-5tRw")).unwrap();
         prop_assert!(tags(&letter.html) <= tags(&calm.html));
     }

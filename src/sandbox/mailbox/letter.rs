@@ -61,8 +61,8 @@ impl ReceivedLetter {
         })
     }
 
-    /// The code, found as a manager finds it: behind `Code:` in the text part, or in its frame in
-    /// the HTML part of a letter that has no other.
+    /// The code, found as a manager finds it: the next word behind `Code:` in the text part, or in its
+    /// frame in the HTML part of a letter that has no other.
     pub fn code(&self) -> Option<String> {
         let Some(text) = self.part("text/plain") else {
             let html = self.part("text/html")?;
@@ -73,8 +73,8 @@ impl ReceivedLetter {
                 escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'");
             return Some(plain.replace("&amp;", "&"));
         };
-        let line = text.lines().find_map(|line| line.trim_start().strip_prefix("Code:"))?;
-        Some(line.trim().to_owned())
+        let (_, behind) = text.split_once("\nCode:")?;
+        behind.split_whitespace().next().map(str::to_owned)
     }
 
     /// Writes the message into `folder`, readable by us alone; a reader never sees half of it.

@@ -131,6 +131,8 @@ fn settings(model: &ModelTenant, dir: &TempDir) -> config::Tenant {
             per_minute: 30,
             reply_to: None,
             help: None,
+            language: String::new(),
+            templates: None,
             via: config::Via::Graph { tenant: "contoso".to_owned() },
         },
     }

@@ -21,7 +21,10 @@ async fn a_letter_arrives_in_every_mode() {
         assert_eq!(letter.user.as_deref(), Some("onboarding"));
         assert_eq!(letter.encrypted, tls != Tls::None);
         assert_eq!(letter.code().as_deref(), Some(CODE));
-        assert_eq!(letter.header("Subject").as_deref(), Some("First sign-in of Ada Lovelace, start 2027-03-01"));
+        assert_eq!(
+            letter.header("Subject").as_deref(),
+            Some("First sign-in of Ada Lovelace, start Monday, 1 March 2027")
+        );
         assert_eq!(letter.header("Message-ID").as_deref(), Some("<pass.12-34@contoso.example>"));
         assert_eq!(letter.header("Auto-Submitted").as_deref(), Some("auto-generated"));
         assert_eq!(letter.header("Cc"), None);

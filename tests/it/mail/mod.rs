@@ -64,6 +64,8 @@ impl Post {
             per_minute: 30,
             reply_to: None,
             help: None,
+            language: String::new(),
+            templates: None,
             via: Via::Smtp(smtp.clone()),
         };
         let limits =
@@ -120,6 +122,7 @@ fn letter_to(to: MailAddress, hire: &str, manager: &str, help: Option<String>) -
         one_time: true,
         earlier: false,
         help,
+        language: String::new(),
         message_id: "pass.12-34@contoso.example".to_owned(),
     };
     Letters::built_in().pass(&facts, &Code::new(CODE.to_owned().into())).unwrap()
