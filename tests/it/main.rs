@@ -22,6 +22,7 @@ mod pg;
 mod rules;
 mod store;
 mod model_faults;
+mod msgraph;
 mod scene;
 mod settings;
 

@@ -4,12 +4,14 @@
 //! Refusals have the numbers of Entra's documentation. Signatures of the app's certificates are
 //! checked; those of other issuers are not (there is nobody to ask for their keys).
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{DecodingKey, Header, Validation};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use sha1::{Digest as _, Sha1};
 use sha2::{Digest as _, Sha256};
 use x509_parser::asn1_rs::FromDer as _;
@@ -33,8 +35,14 @@ struct Claims {
     iss: String,
     sub: String,
     aud: Value,
-    exp: i64,
-    nbf: i64,
+    exp: Option<Number>,
+    nbf: Option<Number>,
+}
+
+/// Seconds since 1970, also with a fraction (RFC 7519 2; Microsoft's own clients send one).
+fn instant(seconds: &Number) -> Option<DateTime<Utc>> {
+    let since = Duration::try_from_secs_f64(seconds.as_f64()?).ok()?;
+    DateTime::UNIX_EPOCH.checked_add_signed(TimeDelta::from_std(since).ok()?)
 }
 
 /// Whether the assertion proves the app `client_id`, to this token endpoint and now.
@@ -64,15 +72,15 @@ pub(super) fn judge(
 }
 
 fn in_time(now: DateTime<Utc>, claims: &Claims) -> Result<(), Refused> {
-    let (from, until) = (now - TOLERANCE, now + TOLERANCE);
-    if claims.exp <= from.timestamp() || claims.nbf >= until.timestamp() {
-        let words = format!(
-            "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {}, expiry time of assertion {}.",
-            claims.nbf, claims.exp
-        );
-        return Err((700_024, words));
+    let until = claims.exp.as_ref().and_then(instant);
+    let from = claims.nbf.as_ref().map_or(Some(now), instant);
+    if until.is_some_and(|until| until > now - TOLERANCE) && from.is_some_and(|from| from < now + TOLERANCE) {
+        return Ok(());
     }
-    Ok(())
+    let words = format!(
+        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from {from:?}, expiry time of assertion {until:?}."
+    );
+    Err((700_024, words))
 }
 
 fn audience(claims: &Claims, wanted: &str) -> Result<(), Refused> {
@@ -90,10 +98,12 @@ fn signed(now: DateTime<Utc>, directory: &Directory, header: &Header, assertion:
         );
         (700_027, words)
     };
-    let named = |der: &&Vec<u8>| {
-        let s256 = header.x5t_s256.as_ref().is_some_and(|x5t| *x5t == URL_SAFE_NO_PAD.encode(Sha256::digest(der)));
-        let s1 = header.x5t.as_ref().is_some_and(|x5t| *x5t == URL_SAFE_NO_PAD.encode(Sha1::digest(der)));
-        s256 || (header.x5t_s256.is_none() && s1)
+    // Microsoft's own clients send the thumbprint with its padding, others by SHA-1.
+    let is = |x5t: &String, digest: &[u8]| x5t.trim_end_matches('=') == URL_SAFE_NO_PAD.encode(digest);
+    let named = |der: &&Vec<u8>| match (&header.x5t_s256, &header.x5t) {
+        (Some(x5t), _) => is(x5t, &Sha256::digest(der)),
+        (None, Some(x5t)) => is(x5t, &Sha1::digest(der)),
+        (None, None) => false,
     };
     let der = directory.certificates.iter().find(named).ok_or_else(|| refused("The key was not found."))?;
     let unreadable = || refused("The key cannot be read.");

@@ -20,7 +20,7 @@ use super::answer::Answer;
 use super::directory::{Directory, ModelUser};
 use super::query::{self, Filter, Options};
 use super::state::Shared;
-use super::{mail_routes, pass_routes};
+use super::{mail_routes, pass_routes, token};
 
 /// What a handler gives.
 pub(super) type Reply = Result<Answer, Answer>;
@@ -47,7 +47,8 @@ const READ_POLICY: [&str; 3] =
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let passes = "/v1.0/users/{user}/authentication/temporaryAccessPassMethods";
     Router::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route("/{tenant}/oauth2/v2.0/token", post(give_token))
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))
         .route("/v1.0/{segment}", get(user_in_quotes))
         .route("/v1.0/users", get(users))
         .route("/v1.0/users/{user}", get(user))
@@ -100,12 +101,18 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     }
 }
 
-async fn token(State(shared): State<Arc<Shared>>, Path(tenant): Path<String>, body: Bytes) -> Answer {
+async fn give_token(State(shared): State<Arc<Shared>>, Path(tenant): Path<String>, body: Bytes) -> Answer {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let mut guard = shared.lock();
     let now = shared.now(&guard);
     let state = &mut *guard;
     state.tokens.give(now, &state.directory, &shared.origin, &tenant, &form)
+}
+
+/// Where a client with a custom authority finds the token endpoint (OpenID Connect Discovery 1.0).
+async fn discovery(State(shared): State<Arc<Shared>>, Path(tenant): Path<String>) -> Answer {
+    let known = shared.lock().directory.tenant_id.to_string();
+    token::discovery(&shared.origin, &known, &tenant)
 }
 
 /// An account by object id or user principal name, or 404.

@@ -111,6 +111,31 @@ impl Tokens {
     }
 }
 
+/// The tenant's metadata, as much of it as clients of this grant read.
+pub(super) fn discovery(origin: &str, known: &str, tenant: &str) -> Answer {
+    if !tenant.eq_ignore_ascii_case(known) {
+        let words = format!("AADSTS90002: Tenant '{tenant}' not found.");
+        let body = json!({ "error": "invalid_tenant", "error_description": words, "error_codes": [90_002] });
+        return Answer::plain_json(400, body);
+    }
+    let at = |path: &str| format!("{origin}/{known}/{path}");
+    Answer::plain_json(
+        200,
+        json!({
+            "issuer": at("v2.0"),
+            "token_endpoint": at("oauth2/v2.0/token"),
+            "authorization_endpoint": at("oauth2/v2.0/authorize"),
+            "device_authorization_endpoint": at("oauth2/v2.0/devicecode"),
+            "jwks_uri": at("discovery/v2.0/keys"),
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        }),
+    )
+}
+
 type Refusal = (u16, &'static str, u32, String);
 
 /// The audience of the token that is due, or the refusal.

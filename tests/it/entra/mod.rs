@@ -10,7 +10,7 @@ mod creates;
 mod examples;
 mod failures;
 mod logs;
-mod provider;
+pub(crate) mod provider;
 mod reads;
 mod tokens;
 
