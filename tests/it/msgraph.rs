@@ -30,16 +30,19 @@ async fn microsofts_own_clients_understand_every_answer() {
     put(&certificate, &pair.pem());
     let settings = world.tenant.edit(|directory| {
         directory.certificates.push(pair.der.clone());
+        directory.may_send_as = vec!["mia.manager@contoso.example".to_owned()];
         json!({
             "origin": world.tenant.origin().as_str().trim_end_matches('/'),
             "ca": world.dir.path().join("ca.pem"),
             "tenant": directory.tenant_id, "client": directory.client_id, "secret": directory.client_secret,
-            "certificate": certificate, "sender": Value::Null,
+            "certificate": certificate, "sender": "mia.manager@contoso.example",
             "hire": "ada.lovelace@contoso.example", "manager": "mia.manager@contoso.example", "employee": "E1",
         })
     });
+    world.tenant.mail_goes_to(&world.mail);
     let ran = tokio::task::spawn_blocking(move || talk(&python, &settings)).await.unwrap();
     insta::assert_json_snapshot!(ran);
+    assert_eq!((world.letters().len(), world.tenant.sent_items().len()), (1, 0), "sent, and not kept");
     assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "deleted again");
     assert_eq!(world.passes("ada.lovelace@contoso.example").len(), 2, "one by each credential");
 }
