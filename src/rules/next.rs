@@ -56,6 +56,11 @@ pub enum Next {
     Issue,
 }
 
+/// What to do about [`Reason::ZoneUnknown`]; intake writes the same.
+pub const ZONE_UNKNOWN: &str = "no time zone is known for this start; give the row a zone, or its site, city or country one in the feed's `zones`, then drop the file again";
+/// What to do about [`Reason::Vanished`]; intake writes the same.
+pub const VANISHED: &str = "the feed's newest whole list no longer names this person; ask HR, then `firstpass hire cancel`, or let the row return";
+
 /// The decision. `delivered` hires are left alone here; their passes have watches of their own.
 pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
     let rest = |state, reason, what_to_do: &str, look_at| {
@@ -73,20 +78,10 @@ pub fn next(wanted: &Wanted, schedule: &Schedule, now: DateTime<Utc>) -> Next {
         return rest(State::Held, None, "held by an operator; `firstpass hire release` lets it go on", None);
     }
     if wanted.feed == FeedStatus::Vanished {
-        return rest(
-            State::Attention,
-            Some(Reason::Vanished),
-            "the feed's newest whole list no longer names this person; ask HR, then `firstpass hire cancel`, or let the row return",
-            None,
-        );
+        return rest(State::Attention, Some(Reason::Vanished), VANISHED, None);
     }
     let Some(morning) = &wanted.morning else {
-        return rest(
-            State::Attention,
-            Some(Reason::ZoneUnknown),
-            "no time zone is known for this start; name the zone in the row, or the place under `zones` of the feed, then drop the file again",
-            None,
-        );
+        return rest(State::Attention, Some(Reason::ZoneUnknown), ZONE_UNKNOWN, None);
     };
     if let Some(reason) = wanted.reason.filter(|reason| wanted.state == State::Attention && reason.waits_for_retry()) {
         return rest(State::Attention, Some(reason), &wanted.what_to_do, None);

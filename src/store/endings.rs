@@ -6,10 +6,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, sql};
-use super::passes::{EVEN_LATE, OURS};
 use super::raw::{maybe_ms, ms};
+use super::step::{EVEN_LATE, step};
 use super::{Claimed, Store, StoreError};
 use crate::rules::hire::Outcome;
 
@@ -48,39 +47,6 @@ const OVER: Sql = sql!(
 );
 const LOOKED: Sql = sql!("UPDATE pass SET looks = $3, look_at = $4 WHERE id = $1 AND hire_id = $2");
 const TOLD_VOID: Sql = sql!("UPDATE pass SET owes = 0, told_at = $3 WHERE id = $1 AND hire_id = $2 AND owes = 1");
-
-/// One counted step of one pass row, with its event (none when `what` is empty), and what it means
-/// for the hire.
-macro_rules! step {
-    ($store:expr, $claimed:expr, $now:expr, lease: $outlives:expr, |$tx:ident, $text:ident| $update:expr,
-     $(hire: $hire:expr,)? what: $what:expr, why: $why:expr) => {
-        in_transaction!($store, |$tx, $text| {
-            let revision: Option<i64> = sqlx::query_scalar($text(OURS))
-                .bind($claimed.hire.id)
-                .bind($claimed.token.to_string())
-                .bind($outlives)
-                .fetch_optional(&mut *$tx)
-                .await?;
-            if revision.is_none() || $update.execute(&mut *$tx).await?.rows_affected() != 1 {
-                return Ok(false);
-            }
-            $(if let Some(hire) = $hire {
-                sqlx::query($text(hire)).bind($claimed.hire.id).execute(&mut *$tx).await?;
-            })?
-            if !$what.is_empty() {
-                sqlx::query($text(EVENT))
-                    .bind(ms($now))
-                    .bind(&$claimed.hire.tenant)
-                    .bind($claimed.hire.id)
-                    .bind($what)
-                    .bind($why)
-                    .execute(&mut *$tx)
-                    .await?;
-            }
-            true
-        })
-    };
-}
 
 impl Store {
     /// `intended → over`: certainly not done, or counted as not made. `counts`: it was a try. `why`

@@ -19,6 +19,7 @@ mod raw;
 mod replan;
 mod review;
 pub mod rows;
+mod step;
 
 use std::path::PathBuf;
 

@@ -8,20 +8,11 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
-use super::claims::EVENT;
 use super::engine::{Sql, in_transaction, on_reader, sql};
 use super::raw::{instant, maybe_ms, ms};
+use super::step::{EVEN_LATE, held, tell};
 use super::{Claimed, Store, StoreError};
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
-
-/// Holds the hire for the length of a transaction: no row = the claim is not ours any more.
-/// $3 is an instant that the lease must outlive, or [`EVEN_LATE`].
-pub(super) const OURS: Sql = sql!(
-    sqlite: "SELECT revision FROM hire WHERE id = $1 AND claim_token = $2 AND lease_until > $3",
-    postgres: "SELECT revision FROM hire WHERE id = $1 AND claim_token = $2 AND lease_until > $3 FOR UPDATE"
-);
-/// For what has happened already: it is recorded as long as nobody else took the hire over.
-pub(super) const EVEN_LATE: i64 = i64::MIN;
 
 const INTEND: Sql = sql!(
     "INSERT INTO pass (hire_id, state, claim_token, user_id, start_at, lifetime_min, one_time, recipient,
@@ -84,12 +75,7 @@ impl Store {
     ) -> Result<Option<Intended>, StoreError> {
         let (ask, channel, token) = (cleared.ask(), cleared.channel(), claimed.token.to_string());
         let pass_id: i64 = in_transaction!(self, |tx, text| {
-            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
-                .bind(claimed.hire.id)
-                .bind(&token)
-                .bind(ms(now))
-                .fetch_optional(&mut *tx)
-                .await?;
+            let revision = held!(|tx, text| claimed, lease: ms(now));
             if revision != Some(claimed.hire.revision) {
                 return Ok(None);
             }
@@ -115,14 +101,7 @@ impl Store {
                 .bind(ms(now))
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(text(EVENT))
-                .bind(ms(now))
-                .bind(&claimed.hire.tenant)
-                .bind(claimed.hire.id)
-                .bind("intended")
-                .bind(intent_sentence(pass_id, &cleared))
-                .execute(&mut *tx)
-                .await?;
+            tell!(|tx, text| claimed, now, what: "intended", why: intent_sentence(pass_id, &cleared));
             pass_id
         });
         Ok(Some(Intended::new(pass_id, cleared, now)))
@@ -138,12 +117,7 @@ impl Store {
         lifetime_min: i64,
     ) -> Result<Option<i64>, StoreError> {
         let revision = in_transaction!(self, |tx, text| {
-            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
-                .bind(claimed.hire.id)
-                .bind(claimed.token.to_string())
-                .bind(ms(now))
-                .fetch_optional(&mut *tx)
-                .await?;
+            let revision = held!(|tx, text| claimed, lease: ms(now));
             let Some(revision) = revision else { return Ok(None) };
             let moved = sqlx::query(text(ISSUED))
                 .bind(pass.pass_id())
@@ -158,14 +132,7 @@ impl Store {
             if moved.rows_affected() != 1 {
                 return Ok(None);
             }
-            sqlx::query(text(EVENT))
-                .bind(ms(now))
-                .bind(&claimed.hire.tenant)
-                .bind(claimed.hire.id)
-                .bind("issued")
-                .bind(issued_sentence(pass))
-                .execute(&mut *tx)
-                .await?;
+            tell!(|tx, text| claimed, now, what: "issued", why: issued_sentence(pass));
             revision
         });
         Ok(Some(revision))
@@ -181,12 +148,7 @@ impl Store {
         message_id: &str,
     ) -> Result<bool, StoreError> {
         let counted = in_transaction!(self, |tx, text| {
-            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
-                .bind(claimed.hire.id)
-                .bind(claimed.token.to_string())
-                .bind(ms(now))
-                .fetch_optional(&mut *tx)
-                .await?;
+            let revision = held!(|tx, text| claimed, lease: ms(now));
             if revision != Some(claimed.hire.revision) {
                 return Ok(false);
             }
@@ -200,14 +162,7 @@ impl Store {
                 return Ok(false);
             }
             sqlx::query(text(HIRE_SENDING)).bind(claimed.hire.id).bind(ms(now)).execute(&mut *tx).await?;
-            sqlx::query(text(EVENT))
-                .bind(ms(now))
-                .bind(&claimed.hire.tenant)
-                .bind(claimed.hire.id)
-                .bind("mailing")
-                .bind(format!("the letter about pass row {pass_id} is handed over as {message_id}"))
-                .execute(&mut *tx)
-                .await?;
+            tell!(|tx, text| claimed, now, what: "mailing", why: format!("the letter about pass row {pass_id} is handed over as {message_id}"));
             true
         });
         Ok(counted)
@@ -227,12 +182,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let (hire_id, token) = (claimed.hire.id, claimed.token.to_string());
         let counted = in_transaction!(self, |tx, text| {
-            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
-                .bind(hire_id)
-                .bind(&token)
-                .bind(EVEN_LATE)
-                .fetch_optional(&mut *tx)
-                .await?;
+            let revision = held!(|tx, text| claimed, lease: EVEN_LATE);
             if revision.is_none() {
                 let before: Option<i64> = sqlx::query_scalar(text(MAILED_BEFORE))
                     .bind(pass_id)
@@ -260,14 +210,7 @@ impl Store {
                 .bind(maybe_ms(look_at))
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query(text(EVENT))
-                .bind(ms(now))
-                .bind(&claimed.hire.tenant)
-                .bind(hire_id)
-                .bind("delivered")
-                .bind(format!("the mail server took the letter about pass row {pass_id}"))
-                .execute(&mut *tx)
-                .await?;
+            tell!(|tx, text| claimed, now, what: "delivered", why: format!("the mail server took the letter about pass row {pass_id}"));
             true
         });
         Ok(counted)
@@ -284,12 +227,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let hire_id = claimed.hire.id;
         let counted = in_transaction!(self, |tx, text| {
-            let revision: Option<i64> = sqlx::query_scalar(text(OURS))
-                .bind(hire_id)
-                .bind(claimed.token.to_string())
-                .bind(EVEN_LATE)
-                .fetch_optional(&mut *tx)
-                .await?;
+            let revision = held!(|tx, text| claimed, lease: EVEN_LATE);
             if revision.is_none() {
                 return Ok(false);
             }
@@ -299,14 +237,7 @@ impl Store {
                 return Ok(false);
             }
             sqlx::query(text(HIRE_RECEIVED)).bind(hire_id).bind(ms(now)).execute(&mut *tx).await?;
-            sqlx::query(text(EVENT))
-                .bind(ms(now))
-                .bind(&claimed.hire.tenant)
-                .bind(hire_id)
-                .bind("used")
-                .bind(format!("pass {graph_id} (row {pass_id}) was used, so its letter was received"))
-                .execute(&mut *tx)
-                .await?;
+            tell!(|tx, text| claimed, now, what: "used", why: format!("pass {graph_id} (row {pass_id}) was used, so its letter was received"));
             true
         });
         Ok(counted)

@@ -51,20 +51,6 @@ impl World {
         self.restart().await;
         crashed
     }
-
-    /// After the crash: exactly one live pass at noon, and it is in the last letter.
-    pub(crate) async fn ends_well(mut self, what: &str) {
-        self.until("2027-03-01T12:00:00Z").await;
-        let live = self.live_passes(ADA);
-        let story = self.story().await;
-        assert_eq!(live.len(), 1, "{what}: one live pass at noon\n{story}");
-        let letters = self.code_letters();
-        let last = letters.last().unwrap_or_else(|| panic!("{what}: no letter\n{story}"));
-        assert_eq!(last.code().unwrap(), live[0].code, "{what}: the last letter holds the live pass\n{story}");
-        assert!(letters.len() <= 2, "{what}: {} letters\n{story}", letters.len());
-        assert_eq!(self.state("E1").await.0, "delivered", "{what}\n{story}");
-        self.finish().await;
-    }
 }
 
 #[tokio::test]
@@ -77,7 +63,7 @@ async fn f1_to_f7_at_every_request_before_and_after_it_was_applied() {
     let n_requests = whole.tenant.requests() - before;
     assert!(n_requests >= 10, "the morning asks {n_requests} questions");
     assert_eq!(whole.tenant.journal().last().unwrap().kind, Kind::PassCreate, "the POST is among them");
-    whole.ends_well("no crash").await;
+    whole.ends_well(ADA, 2, "no crash").await;
 
     for nth in 1..=n_requests {
         for when in [When::Before, When::After] {
@@ -86,7 +72,7 @@ async fn f1_to_f7_at_every_request_before_and_after_it_was_applied() {
             let tenant = world.tenant.clone();
             let crashed = world.crash_when(async move { tenant.held().await }).await;
             assert!(crashed, "request {nth} was never made");
-            world.ends_well(&format!("crash {when:?} request {nth} of {n_requests}")).await;
+            world.ends_well(ADA, 2, &format!("crash {when:?} request {nth} of {n_requests}")).await;
         }
     }
 }
@@ -103,7 +89,7 @@ async fn f4_a_late_post_of_a_dead_process_is_found_and_deleted() {
     assert_eq!(world.tenant.count(Kind::PassCreate), n_before + 1);
     world.tick().await;
     world.tenant.release();
-    world.ends_well("a POST that was applied after the crash").await;
+    world.ends_well(ADA, 2, "a POST that was applied after the crash").await;
 }
 
 #[tokio::test]
@@ -126,7 +112,7 @@ async fn f6_to_f9_at_every_smtp_command() {
             let mail = world.mail.clone();
             let crashed = world.crash_when(async move { mail.held().await }).await;
             assert!(crashed, "{verb:?} was never said");
-            world.ends_well(&format!("crash {when:?} {verb:?}")).await;
+            world.ends_well(ADA, 2, &format!("crash {when:?} {verb:?}")).await;
         }
     }
 }
@@ -190,7 +176,7 @@ async fn a_crash_while_settling_a_crash() {
             })
             .await;
         assert!(crashed);
-        world.ends_well(&format!("second crash at request {nth} of settling")).await;
+        world.ends_well(ADA, 2, &format!("second crash at request {nth} of settling")).await;
     }
 }
 
@@ -235,7 +221,7 @@ async fn dropped_at_the_kth_poll() {
     };
     let world = monday_morning().await;
     let n_polls = polls(&world, usize::MAX).await.expect("the tick ends");
-    world.ends_well("no drop").await;
+    world.ends_well(ADA, 2, "no drop").await;
 
     #[expect(clippy::disallowed_methods, reason = "a switch of this test")]
     let every = std::env::var("FIRSTPASS_EVERY_POLL").is_ok();
@@ -243,12 +229,12 @@ async fn dropped_at_the_kth_poll() {
     for k in (1..n_polls).step_by(stride) {
         let mut world = monday_morning().await;
         if polls(&world, k).await.is_some() {
-            world.ends_well(&format!("poll {k}: it ended before")).await;
+            world.ends_well(ADA, 2, &format!("poll {k}: it ended before")).await;
             continue;
         }
         world.restart().await;
         assert!(world.clock.now() >= at(MORNING));
-        world.ends_well(&format!("dropped at poll {k} of {n_polls}")).await;
+        world.ends_well(ADA, 2, &format!("dropped at poll {k} of {n_polls}")).await;
     }
 }
 
@@ -263,7 +249,7 @@ const COMMITS: [&str; 5] = [
 
 impl World {
     /// Another connection to the state.
-    async fn with_state(&self, sql: String) {
+    pub(crate) async fn with_state(&self, sql: String) {
         let path = self.settings.state.url.trim_start_matches("sqlite:").to_owned();
         let pool =
             sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(path)).await.unwrap();
@@ -289,7 +275,9 @@ async fn at_every_commit_that_fails() {
             if dies {
                 world.restart().await;
             }
-            world.ends_well(&format!("{commit} fails, the worker {}", if dies { "dies" } else { "lives" })).await;
+            world
+                .ends_well(ADA, 2, &format!("{commit} fails, the worker {}", if dies { "dies" } else { "lives" }))
+                .await;
         }
     }
 }

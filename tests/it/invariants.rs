@@ -14,6 +14,22 @@ use uuid::Uuid;
 use crate::world::{CLIENT_SECRET, MAIL_PASSWORD, World, at};
 
 impl World {
+    /// At noon the account has one live pass, the last letter holds its code, the hire is delivered, and
+    /// no more than `most_letters` with a code went out.
+    pub(crate) async fn ends_well(mut self, upn: &str, most_letters: usize, what: &str) {
+        self.until("2027-03-01T12:00:00Z").await;
+        let live = self.live_passes(upn);
+        let story = self.story().await;
+        assert_eq!(live.len(), 1, "{what}: one live pass at noon\n{story}");
+        let letters = self.code_letters();
+        let last = letters.last().unwrap_or_else(|| panic!("{what}: no letter\n{story}"));
+        assert_eq!(last.code().unwrap(), live[0].code, "{what}: the last letter holds the live pass\n{story}");
+        assert!(letters.len() <= most_letters, "{what}: {} letters\n{story}", letters.len());
+        let delivered = self.hires().await.iter().any(|hire| hire.user == upn && hire.state == "delivered");
+        assert!(delivered, "{what}\n{story}");
+        self.finish().await;
+    }
+
     /// The end of a story: the invariants over database, directory, mailbox and files.
     pub(crate) async fn finish(self) {
         let story = self.story().await;

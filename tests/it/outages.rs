@@ -251,6 +251,31 @@ async fn f18_a_state_that_cannot_be_written_issues_nothing() {
     world.finish().await;
 }
 
+/// F9, F16: the state is full right after the letter was taken, and for longer than a lease.
+#[tokio::test]
+async fn f16_a_state_that_is_full_for_long_does_not_cost_a_pass_whose_letter_is_out() {
+    let mut world = monday().await;
+    world.until("2027-03-01T05:59:59Z").await;
+    let full = |name: &str, what: &str| {
+        format!("CREATE TRIGGER {name} BEFORE UPDATE ON {what} BEGIN SELECT RAISE(ABORT, 'full'); END")
+    };
+    world.with_state(full("full_pass", "pass WHEN NEW.state = 'mailed'")).await;
+    world.set("2027-03-01T06:00:00Z");
+    world.tick().await;
+    assert_eq!((world.letters().len(), world.work().n_in_hand().await), (1, 1), "taken, and not written down");
+    world.with_state(full("full_hire", "hire")).await;
+    for _ in 0..12 {
+        world.pass_time(TimeDelta::minutes(1));
+        let _ = tick(world.work(), Feeds::Leave).await;
+        assert_eq!(world.work().n_in_hand().await, 1);
+    }
+    for name in ["full_pass", "full_hire"] {
+        world.with_state(format!("DROP TRIGGER {name}")).await;
+    }
+    assert_eq!(world.tenant.count(Kind::PassDelete), 0, "{}", world.story().await);
+    world.ends_well(ADA, 1, "the state was full for twelve minutes").await;
+}
+
 #[tokio::test]
 async fn f60_the_mail_pace_holds() {
     let mut world = World::with("[mail] += per_minute = 3").await;

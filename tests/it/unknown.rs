@@ -38,16 +38,6 @@ async fn monday(lag: Duration) -> World {
     world
 }
 
-async fn ends_well(mut world: World, what: &str) {
-    world.until("2027-03-01T12:00:00Z").await;
-    let story = world.story().await;
-    let live = world.live_passes(ADA);
-    assert_eq!(live.len(), 1, "{what}\n{story}");
-    assert_eq!(world.code_letters().last().unwrap().code().unwrap(), live[0].code, "{what}\n{story}");
-    assert_eq!(world.code_letters().len(), 1, "{what}: nobody got a code that is void\n{story}");
-    world.finish().await;
-}
-
 #[tokio::test]
 async fn f99_the_answer_to_a_post_is_lost() {
     for (what, effect) in unclear() {
@@ -55,7 +45,7 @@ async fn f99_the_answer_to_a_post_is_lost() {
             for lag in [Duration::ZERO, Duration::from_mins(5)] {
                 let world = monday(lag).await;
                 world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when, effect: effect.clone() });
-                ends_well(world, &format!("POST: {what} {when:?}, the list lags {lag:?}")).await;
+                world.ends_well(ADA, 1, &format!("POST: {what} {when:?}, the list lags {lag:?}")).await;
             }
         }
     }
@@ -69,7 +59,7 @@ async fn f99_the_answer_to_a_delete_is_lost() {
                 let world = monday(lag).await;
                 world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
                 world.tenant.fault(Fault { kind: Kind::PassDelete, nth: 1, when, effect: effect.clone() });
-                ends_well(world, &format!("DELETE: {what} {when:?}, the list lags {lag:?}")).await;
+                world.ends_well(ADA, 1, &format!("DELETE: {what} {when:?}, the list lags {lag:?}")).await;
             }
         }
     }

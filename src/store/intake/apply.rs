@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 
 use super::judge::live;
 use super::{Counts, KnownFile, Link, Staging, StoreError, count, ms, number, on_link};
+use crate::rules::next;
 use crate::store::engine::{Sql, sql};
 
 /// Nobody has it in hand and no pass is out: its state may follow the feed at once. `$1` is now.
@@ -160,9 +161,6 @@ const KEEP_REJECTS: Sql =
     sql!("INSERT INTO known_reject (feed, digest) SELECT $1, digest FROM digests ORDER BY digest");
 
 const MISSED_REMEDY: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
-const ZONE_REMEDY: &str = "no time zone: give the row a zone, or its site, city or country one in the feed's `zones`";
-const VANISHED_REMEDY: &str =
-    "the newest whole list no longer names this person: name them again, withdraw them, or `firstpass hire cancel`";
 
 /// One file, for its row and its event.
 #[derive(Debug, Clone)]
@@ -265,7 +263,7 @@ impl Staging {
                 .bind(taken.file)
                 .bind(&send_time)
                 .bind(MISSED_REMEDY)
-                .bind(ZONE_REMEDY)
+                .bind(next::ZONE_UNKNOWN)
                 .execute(&mut *db)
                 .await;
             let added = match added {
@@ -280,7 +278,7 @@ impl Staging {
                     .bind(at)
                     .bind(&send_time)
                     .bind(taken.file)
-                    .bind(ZONE_REMEDY)
+                    .bind(next::ZONE_UNKNOWN)
                     .execute(&mut *db)
                     .await?
                     .rows_affected();
@@ -289,7 +287,7 @@ impl Staging {
                     sqlx::query(text(WITHDRAW)).bind(at).bind(taken.file).execute(&mut *db).await?.rows_affected();
             }
             let vanished = if gone > 0 {
-                sqlx::query(text(VANISH)).bind(at).bind(VANISHED_REMEDY).execute(&mut *db).await?.rows_affected()
+                sqlx::query(text(VANISH)).bind(at).bind(next::VANISHED).execute(&mut *db).await?.rows_affected()
             } else {
                 0
             };
