@@ -95,7 +95,7 @@ async fn f6_to_f9_a_crash_at_the_question_and_at_the_letter() {
             fault(&world, nth, when, Effect::Hold);
             let tenant = world.tenant.clone();
             assert!(world.crash_when(async move { tenant.held().await }).await, "sendMail {nth} was never asked");
-            world.ends_well("ada.lovelace@contoso.example", 2, &format!("crash {when:?} sendMail {nth}")).await;
+            world.ends_well(ADA, 2, &format!("crash {when:?} sendMail {nth}")).await;
         }
     }
 }
