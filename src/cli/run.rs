@@ -18,10 +18,11 @@ use super::out::Out;
 use super::words::utc_text;
 use super::{import, open};
 use crate::clock::Clock;
-use crate::config::{Feed, Limits, Settings, Tenant};
+use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
 use crate::store::{FileRow, Gate, StoreError, Tally};
+use crate::work::feeds::{self, FeedsRead};
 use crate::work::tick::{Feeds, tick};
 use crate::work::{Work, service};
 
@@ -108,6 +109,8 @@ const MOST_ROUNDS: usize = 500;
 const SOON: TimeDelta = TimeDelta::seconds(2);
 /// No busy loop while something is due.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Between ticks while feeds are read.
+const TICK: Duration = Duration::from_secs(1);
 /// Files in one report.
 const MOST_FILES: i64 = 1000;
 
@@ -143,24 +146,47 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
     Ok(if calm { End::Done } else { End::NeedsAPerson })
 }
 
-/// Files that do not stand still yet are waited for once; then until nothing is due.
+/// Feeds are read beside the ticks, so that a slow source delays no letter; then until nothing is due.
 async fn rounds(work: &Work, passed: &mut Passed) -> Result<(), StoreError> {
-    let mut report = tick(work, Feeds::Read).await?;
-    passed.files.append(&mut report.files);
-    if let Some(settle) = waiting_files(&work.settings) {
-        tokio::time::sleep(settle + PAUSE).await;
-        report = tick(work, Feeds::Read).await?;
-        passed.files.append(&mut report.files);
-    }
-    passed.stopped.append(&mut report.feed_errors);
+    let read_all = CancellationToken::new();
+    let reading = async {
+        let read = read_feeds(work).await;
+        read_all.cancel();
+        read
+    };
+    let ticking = async {
+        // Not in time: due hires do not wait for it.
+        let _ = tokio::time::timeout(feeds::HEAD_START, read_all.cancelled()).await;
+        while !read_all.is_cancelled() {
+            tick(work, Feeds::Leave).await?;
+            let _ = tokio::time::timeout(TICK, read_all.cancelled()).await;
+        }
+        Ok::<(), StoreError>(())
+    };
+    let (mut read, ticked) = tokio::join!(reading, ticking);
+    passed.files.append(&mut read.files);
+    passed.stopped.append(&mut read.errors);
+    ticked?;
     for _ in 0..MOST_ROUNDS {
+        let report = tick(work, Feeds::Leave).await?;
         if report.next_due.is_none_or(|at| at > work.clock.now() + SOON) {
             break;
         }
         tokio::time::sleep(PAUSE).await;
-        report = tick(work, Feeds::Leave).await?;
     }
     Ok(())
+}
+
+/// Files that do not stand still yet are waited for once.
+async fn read_feeds(work: &Work) -> FeedsRead {
+    let mut read = feeds::read_all(work).await;
+    if let Some(settle) = waiting_files(&work.settings) {
+        tokio::time::sleep(settle + PAUSE).await;
+        let mut again = feeds::read_all(work).await;
+        read.files.append(&mut again.files);
+        read.errors = again.errors;
+    }
+    read
 }
 
 /// The longest `settle` of the feeds in whose folder a file still lies.
@@ -173,7 +199,13 @@ fn waiting_files(settings: &Settings) -> Option<Duration> {
             !name.starts_with('.') && ![".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end))
         })
     };
-    settings.feeds.iter().filter(|feed| !feed.settle.is_zero()).filter(waits).map(|feed| feed.settle).max()
+    settings
+        .feeds
+        .iter()
+        .filter(|feed| feed.kind == FeedKind::Csv && !feed.settle.is_zero())
+        .filter(waits)
+        .map(|feed| feed.settle)
+        .max()
 }
 
 /// `state` of a file that waits for `feed accept` or `feed refuse`.
@@ -186,9 +218,10 @@ async fn report(work: &Work, began: DateTime<Utc>, passed: Passed) -> Result<Rep
     let gates = work.store.gates().await?;
     // A stop whose time was over before this run, and that nothing ran into since, stops nobody.
     let stands = |gate: &&Gate| gate.not_before.is_none_or(|at| at >= began);
-    stopped.extend(
-        gates.iter().filter(stands).filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?))),
-    );
+    let told =
+        gates.iter().filter(stands).filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?)));
+    let told: Vec<String> = told.filter(|line| !stopped.contains(line)).collect();
+    stopped.extend(told);
     let Tally { delivered, attention, pending } = work.store.tally(began).await?;
     let next_due_utc = work.store.next_look(work.clock.now()).await?.map(utc_text);
     Ok(Report { files, held, delivered, attention, pending, next_due_utc, stopped })

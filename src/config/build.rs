@@ -13,8 +13,8 @@ use super::keys::{KEYS, Kind, Served, Value, is_override, key_of};
 use super::source::{Sources, pattern_of};
 use super::word::{self, Raw};
 use super::{
-    Auth, Cloud, Feed, Mail, Notify, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, State, Tenant,
-    TenantRules, Tls, Via, credential, cross, text,
+    Auth, Cloud, Feed, FeedKind, Mail, Notify, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, Sql,
+    State, Tenant, TenantRules, Tls, Via, credential, cross, text,
 };
 use crate::rules::calendar::Schedule;
 use crate::rules::channel::{ChannelRules, Mismatch};
@@ -286,10 +286,13 @@ fn rules(sources: &Sources, scope: Scope) -> Option<TenantRules> {
 
 fn feed(sources: &Sources, scope: Scope) -> Option<Feed> {
     let span = |key| sources.get::<Duration>(scope, key, word::span);
+    let folder = sources.file(scope, "feed.folder");
     Some(Feed {
         name: sources.get(scope, "feed.name", word::name)?,
         tenant: sources.get(scope, "feed.tenant", word::name)?,
-        folder: sources.file(scope, "feed.folder")?,
+        kind: kind(sources, scope, folder.is_none())?,
+        folder: folder.or_else(|| own_folder(sources, scope))?,
+        poll: sources.get(scope, "feed.poll", word::cron),
         settle: span("feed.settle")?,
         complete: sources.get(scope, "feed.complete", word::flag)?,
         max_new: sources.get(scope, "feed.max_new", word::whole)?,
@@ -303,6 +306,30 @@ fn feed(sources: &Sources, scope: Scope) -> Option<Feed> {
         encoding: sources.get(scope, "feed.encoding", word::encoding),
         date_format: sources.get(scope, "feed.date_format", word::date_format),
     })
+}
+
+/// Before any change of any row; a text that databases compare with dates and instants.
+const EPOCH: &str = "1970-01-01 00:00:00";
+
+fn kind(sources: &Sources, scope: Scope, own_folder: bool) -> Option<FeedKind> {
+    if sources.words(scope, "feed.kind")? == "csv" {
+        return Some(FeedKind::Csv);
+    }
+    Some(FeedKind::Sql(Sql {
+        url_file: sources.secret(scope, "feed.url_file")?,
+        query: sources.get(scope, "feed.query", word::query)?,
+        timeout: sources.get(scope, "feed.timeout", word::span)?,
+        max_rows: u64::try_from(sources.get(scope, "feed.max_rows", word::whole)?).ok()?,
+        watermark: sources.words(scope, "feed.watermark").filter(|column| !column.is_empty()),
+        watermark_from: sources.words(scope, "feed.watermark_from").unwrap_or_else(|| EPOCH.to_owned()),
+        own_folder,
+    }))
+}
+
+/// `feeds/NAME` beside the state file: reports, rejected rows and held readings of a query.
+fn own_folder(sources: &Sources, scope: Scope) -> Option<PathBuf> {
+    let state = sources.folder.join(sources.get(Scope::Global, "state.url", word::state_path)?);
+    Some(state.parent()?.join("feeds").join(sources.get(scope, "feed.name", word::name)?))
 }
 
 fn mail(sources: &Sources, scope: Scope) -> Option<Mail> {

@@ -25,6 +25,7 @@ pub(super) fn check(sources: &mut Sources) {
     somebody(sources, &tenants);
     feeds_have_tenants(sources, &tenants, &feeds);
     folders(sources, &feeds);
+    kinds(sources, &feeds);
     for tenant in &tenants {
         credential::check(sources, *tenant);
     }
@@ -77,6 +78,45 @@ fn feeds_have_tenants(sources: &mut Sources, tenants: &[Scope], feeds: &[Scope])
         let hint = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest:?}?"));
         let path = sources.path(*feed, "feed.tenant");
         sources.problem(&path, format!("feed.tenant {named:?} is the name of no [[tenant]]{hint}"));
+    }
+}
+
+/// What each kind of feed needs, and what makes no sense with it.
+fn kinds(sources: &mut Sources, feeds: &[Scope]) {
+    for feed in feeds {
+        let set = |key: &str| sources.is_set(*feed, key);
+        let watermark = set("feed.watermark");
+        let query = sources.get(*feed, "feed.query", word::query).unwrap_or_default();
+        let complete = sources.get(*feed, "feed.complete", word::flag) == Some(true);
+        let problem = match sources.get(*feed, "feed.kind", word::plain).as_deref() {
+            Some("sql") => {
+                let needed = ["feed.url_file", "feed.query"].into_iter().find(|key| !set(key));
+                match needed {
+                    Some(key) => Some(("feed.kind", format!("feed.kind = \"sql\" needs {key}"))),
+                    None if watermark && complete => Some((
+                        "feed.watermark",
+                        "feed.watermark reads changes only, so feed.complete = true would make everybody else vanish; leave one of them out".to_owned(),
+                    )),
+                    None if watermark && !query.contains("$1") && !query.contains('?') => Some((
+                        "feed.query",
+                        "feed.watermark is bound to the query, which has no place for it; write updated_at >= CAST($1 AS timestamptz) on PostgreSQL, updated_at >= ? elsewhere".to_owned(),
+                    )),
+                    None => None,
+                }
+            }
+            Some("csv") if !set("feed.folder") => {
+                Some(("feed.folder", "feed.folder is needed, as folder = \"/var/lib/firstpass/drop\"".to_owned()))
+            }
+            Some("csv") => ["feed.url_file", "feed.query", "feed.watermark"]
+                .into_iter()
+                .find(|key| set(key))
+                .map(|key| (key, format!("{key} is for kind = \"sql\"; this feed reads files"))),
+            Some(_) | None => None,
+        };
+        if let Some((key, text)) = problem {
+            let path = sources.path(*feed, key);
+            sources.problem(&path, text);
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Kind {
     File,
     /// A file that holds a secret.
     Secret,
+    /// The text of a query; may have lines.
+    Query,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Any texts.
@@ -92,6 +94,7 @@ impl fmt::Display for Kind {
             Self::Id => f.write_str("UUID"),
             Self::File => f.write_str("path"),
             Self::Secret => f.write_str("file with a secret"),
+            Self::Query => f.write_str("one SELECT"),
             Self::Word(words) => f.write_str(&words.join(" | ")),
             Self::Texts => f.write_str("list of texts"),
             Self::Domains => f.write_str("list of mail domains"),
@@ -177,8 +180,8 @@ impl Key {
 }
 
 use Kind::{
-    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Mailbox, Name, Origin, Secret,
-    Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
+    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Mailbox, Name, Origin, Query,
+    Secret, Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
 };
 use Served::{NoEffect, NotYet, Only};
 use Value::{Default, Needed, Unset, Usual};
@@ -236,8 +239,9 @@ pub const KEYS: &[Key] = &[
 
     key("feed.name", Name, Needed(r#""hr""#), "our name for it: letters, digits, . _ -"),
     key("feed.tenant", Name, Needed(r#""contoso""#), "the tenant's name above"),
-    key("feed.kind", Word(&["csv", "sql"]), Default(r#""csv""#), "csv | sql").but(Only(&["csv"])),
-    key("feed.folder", File, Needed(r#""/var/lib/firstpass/drop""#), "the drop folder: HR writes files here"),
+    key("feed.kind", Word(&["csv", "sql"]), Default(r#""csv""#), "csv: a drop folder | sql: a query on a database"),
+    key("feed.folder", File, Usual(r#""/var/lib/firstpass/drop""#), "the drop folder: HR writes files here; needed for files"),
+    key("feed.poll", Cron, Unset(r#""0 */15 * * * *""#), "cron with seconds, UTC: when this feed is read; else schedule.poll"),
     key("feed.settle", Span(0, DAY), Default(r#""10s""#), "a file is taken once size and time stand still this long"),
     key("feed.complete", Flag, Default("false"), "true: each file is the whole list, so a missing row is a question"),
     key("feed.max_new", Whole(0, 10_000_000), Default("1000"), "a file with more new hires is held, or"),
@@ -250,8 +254,12 @@ pub const KEYS: &[Key] = &[
     key("feed.zones", Zones, Default("{}"), r#"by site, then city, then country, as { "Chicago" = "America/Chicago" }"#),
     key("feed.encoding", Encoding, Unset(r#""windows-1252""#), "for files that are neither UTF-8 nor have a BOM; without it they are rejected"),
     key("feed.date_format", DateFormat, Unset(r#""%d/%m/%Y""#), "strftime, when the dates are not ISO 8601; four-digit years, English month names"),
-    key("feed.url_file", Secret, Unset(r#""hr-database-url""#), "kind = \"sql\": the database's URL").but(NotYet),
-    key("feed.query", Text, Unset(r#""SELECT * FROM starters""#), "kind = \"sql\": read-only").but(NotYet),
+    key("feed.url_file", Secret, Unset(r#""hr-database-url""#), "for a query: a file with the URL: postgres://, mysql:// (MariaDB too) or sqlite:"),
+    key("feed.query", Query, Unset(r#""SELECT employee_id, hire_date, country FROM starters""#), "for a query: one SELECT; columns are found as in a file"),
+    key("feed.timeout", Span(1, HOUR), Default(r#""2m""#), "for a query: for a whole reading; a slower one changes nothing"),
+    key("feed.max_rows", Whole(1, 1_000_000), Default("1000000"), "for a query: a reading with more rows changes nothing"),
+    key("feed.watermark", Text, Unset(r#""updated_at""#), "for a query: read changes only: the query gets this column's last value as $1 (PostgreSQL) or ?"),
+    key("feed.watermark_from", Text, Unset(r#""1970-01-01 00:00:00""#), "for a query: the value for the first reading, by default 1970-01-01 00:00:00; \"0\" for a number"),
 
     key("guard.registered_methods", Word(&["refuse", "allow"]), Default(r#""refuse""#), "refuse | allow: accounts that already have an authentication method"),
     key("guard.ignore_methods", Texts, Default("[]"), r#"such as ["phone"]: methods that do not count (password, email and passes never do)"#),

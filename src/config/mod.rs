@@ -210,15 +210,19 @@ impl Cloud {
     }
 }
 
-/// One `[[feed]]` of kind `csv`.
+/// One `[[feed]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feed {
     /// Our name for it.
     pub name: String,
     /// `name` of the tenant its people belong to.
     pub tenant: String,
-    /// The drop folder, absolute.
+    /// The drop folder, absolute; for a query where its reports, rejected rows and held readings lie.
     pub folder: PathBuf,
+    /// Files or a query.
+    pub kind: FeedKind,
+    /// Cron text with seconds, UTC; `schedule.poll` when unset.
+    pub poll: Option<String>,
     /// A file is taken once size and time stand still this long; zero takes it at once.
     pub settle: Duration,
     /// Each file is the whole list.
@@ -243,6 +247,34 @@ pub struct Feed {
     pub encoding: Option<&'static encoding_rs::Encoding>,
     /// How the feed writes its dates; ISO 8601 without it.
     pub date_format: Option<DateFormat>,
+}
+
+/// `csv | sql`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedKind {
+    /// Files in a drop folder.
+    Csv,
+    /// A query on a database.
+    Sql(Sql),
+}
+
+/// What a `[[feed]]` of kind `sql` has besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sql {
+    /// Holds the database's URL.
+    pub url_file: SecretFile,
+    /// One SELECT, without a semicolon at its end.
+    pub query: String,
+    /// For a whole reading, from connecting to the last row.
+    pub timeout: Duration,
+    /// Of a reading with more rows nothing is taken.
+    pub max_rows: u64,
+    /// The column whose greatest value so far is bound to the query.
+    pub watermark: Option<String>,
+    /// What is bound at the first reading.
+    pub watermark_from: String,
+    /// The folder is firstpass's own, and made when it is missing.
+    pub own_folder: bool,
 }
 
 /// `[mail]`.

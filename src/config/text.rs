@@ -13,6 +13,18 @@ const COLUMN: usize = 30;
 /// Longer lines are broken: the meaning stands above.
 const WIDTH: usize = 120;
 
+/// A feed of the other kind, below the first.
+const QUERY: &str = r#"
+# A query on a database instead (deploy/feeds has more):
+#   [[feed]]
+#   name = "hr-database"
+#   tenant = "contoso"
+#   kind = "sql"
+#   url_file = "hr-database-url"
+#   query = "SELECT employee_id, full_name, hire_date, country FROM starters"
+#   poll = "0 */15 * * * *"
+"#;
+
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -39,6 +51,9 @@ pub fn init() -> String {
         let of_table = |key: &&Key| key.path.rsplit_once('.').is_some_and(|(above, _)| above == *table);
         for key in KEYS.iter().filter(of_table) {
             text.push_str(&line(key));
+        }
+        if *table == "feed" {
+            text.push_str(QUERY);
         }
     }
     text

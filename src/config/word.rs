@@ -78,6 +78,7 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
         Kind::StateUrl => state_path(raw).map(drop),
         Kind::Id => id(raw).map(drop),
         Kind::Secret => secret(raw).map(drop),
+        Kind::Query => query(raw).map(drop),
         Kind::Word(words) => word(raw, words, key.served),
         Kind::Texts => texts(raw).map(drop),
         Kind::Domains => domains(raw).map(drop),
@@ -115,6 +116,18 @@ pub(super) fn plain(raw: &Raw) -> Parsed<String> {
         return Err("holds a line break or another control character; write it on one line".to_owned());
     }
     Ok(text)
+}
+
+/// The text of one query, on as many lines as it likes, without the semicolon at its end.
+pub(super) fn query(raw: &Raw) -> Parsed<String> {
+    let text = text(raw)?;
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err("holds a control character; remove it".to_owned());
+    }
+    let query = text.trim_end_matches(|c: char| c.is_whitespace() || c == ';').trim_start();
+    let first: String = query.trim_start_matches('(').chars().take_while(char::is_ascii_alphabetic).collect();
+    let reads = ["select", "with", "values", "table"].iter().any(|word| first.eq_ignore_ascii_case(word));
+    if reads { Ok(query.to_owned()) } else { Err("is no query; write one SELECT, or WITH … SELECT".to_owned()) }
 }
 
 pub(super) fn name(raw: &Raw) -> Parsed<String> {

@@ -51,6 +51,8 @@ pub struct Rules {
     pub age: Age,
     /// Of files that are neither UTF-8 nor have a BOM.
     pub encoding: Option<&'static Encoding>,
+    /// The file is ours: the rows of a query.
+    pub reading: bool,
 }
 
 impl Rules {
@@ -67,6 +69,7 @@ impl Rules {
             schedule: rules.schedule.clone(),
             age: Age { late_until: rules.schedule.late_until, recent: feed.recent },
             encoding: feed.encoding,
+            reading: false,
         }
     }
 }
@@ -117,6 +120,16 @@ pub fn read(
     Ok(Reading { sha256: rows.finish(), rows: count, correction })
 }
 
+/// The digest of a file, as [`Reading::sha256`] has it.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn digest(file: File, rules: &Rules) -> Result<String, Unreadable> {
+    let mut rows = Rows::open(file, rules)?;
+    while rows.advance()?.is_some() {}
+    Ok(rows.finish())
+}
+
 fn stopped() -> Unreadable {
     Unreadable::File("reading was stopped".to_owned())
 }
@@ -162,7 +175,10 @@ pub fn rejected(
     while let Some(line) = rows.advance()? {
         let Some((_, reason)) = wanted.next_if(|(wanted, _)| *wanted == line) else { continue };
         let record = HireRecord { line, columns: &rows.columns, cells: &rows.record };
-        let reject = why(&record, rules, reason.as_deref());
+        let mut reject = why(&record, rules, reason.as_deref());
+        if rules.reading {
+            super::sql::of_a_row(&mut reject, &record);
+        }
         let cells = others(&|place| rows.record.cell(place).to_owned(), rows.record.len());
         let mut digest = Sha256::new();
         for text in cells.iter().chain([&reject.field, &reject.reason]) {
@@ -189,6 +205,7 @@ fn said(reject: &Reject) -> String {
 fn why(record: &HireRecord<'_>, rules: &Rules, reason: Option<&str>) -> Reject {
     let whole = |reason: &str| Reject {
         line: record.line,
+        employee_id: None,
         column: record.columns.header(Field::EmployeeId).to_owned(),
         field: Field::EmployeeId.as_str().to_owned(),
         reason: reason.to_owned(),
@@ -198,6 +215,7 @@ fn why(record: &HireRecord<'_>, rules: &Rules, reason: Option<&str>) -> Reject {
         (None, Err(bad)) => bad.reject,
         (None, Ok(hire)) => Reject {
             line: record.line,
+            employee_id: None,
             column: record.columns.header(Field::StartDate).to_owned(),
             field: Field::StartDate.as_str().to_owned(),
             reason: no_such_day(&hire.start),

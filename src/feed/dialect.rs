@@ -23,6 +23,11 @@ pub(crate) struct Dialect {
     pub(crate) sep_line: bool,
 }
 
+impl Dialect {
+    /// Of the files that we write ourselves.
+    pub(crate) const OURS: Self = Self { delimiter: b',', sep_line: false };
+}
+
 /// Looks at the start of the decoded file; `named` is `columns` of the feed.
 ///
 /// # Errors

@@ -206,6 +206,28 @@ impl Folder {
         Ok(Self { drop, work, done, rejected, held })
     }
 
+    /// Opens a folder that is ours alone, and makes it when it is missing (0700, its parent too).
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn open_own(path: &Path) -> Result<Self, FolderError> {
+        use std::os::unix::fs::DirBuilderExt;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| FolderError::Unusable { path: path.to_owned(), source })?;
+        Self::open(path)
+    }
+
+    /// Throws a file of ours away; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`FolderError::Failed`].
+    pub fn remove(&self, place: Place, name: &str) -> Result<(), FolderError> {
+        match unlinkat(self.at(place), name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(failed(format!("removing {name}"))(error)),
+        }
+    }
+
     pub(super) fn at(&self, place: Place) -> &OwnedFd {
         match place {
             Place::Drop => &self.drop,

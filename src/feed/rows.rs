@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use super::csv::{Rules, Unreadable};
-use super::dialect;
+use super::dialect::{self, Dialect};
 use super::encoding::{self, Text};
 use super::guarded::Guarded;
+use super::rows_digest::RowsDigest;
 use crate::rules::headers::{Columns, cut};
 use crate::rules::record::Cells;
 
@@ -36,6 +37,8 @@ pub(super) struct Rows {
     /// A row of labels may still follow the header.
     labels: bool,
     encoding_is_set: bool,
+    /// The rows of a query: counted by position, and digested as rows in any order.
+    reading: Option<(u64, RowsDigest)>,
 }
 
 impl Rows {
@@ -46,7 +49,7 @@ impl Rows {
         let start = Text::open(file.try_clone()?, written)?.take(HEAD).read_to_end(&mut head);
         // What is malformed is told with its line by the reading itself.
         drop(start);
-        let dialect = dialect::recognise(&head, &rules.feed.columns)?;
+        let dialect = if rules.reading { Dialect::OURS } else { dialect::recognise(&head, &rules.feed.columns)? };
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -55,7 +58,8 @@ impl Rows {
             .from_reader(Guarded::new(Text::open(file, written)?, dialect.delimiter));
         let record = csv::StringRecord::new();
         let encoding_is_set = rules.encoding.is_some();
-        let mut rows = Self { reader, columns: Columns::default(), record, labels: false, encoding_is_set };
+        let reading = rules.reading.then(|| (0, RowsDigest::default()));
+        let mut rows = Self { reader, columns: Columns::default(), record, labels: false, encoding_is_set, reading };
         if dialect.sep_line {
             rows.advance()?;
         }
@@ -63,11 +67,11 @@ impl Rows {
             return Err(Unreadable::File("the file is empty: it has not even a header".to_owned()));
         }
         rows.columns = Columns::find(&headers(&rows.record)?, &rules.feed.columns)?;
-        rows.labels = true;
+        rows.labels = !rules.reading;
         Ok(rows)
     }
 
-    /// The next record that is not blank, and its line.
+    /// The next record that is not blank, and its line; of a query the row's position, from 1.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, Unreadable> {
         loop {
             match self.reader.read_record(&mut self.record) {
@@ -75,7 +79,13 @@ impl Rows {
                 Ok(false) => return self.whole().map(|()| None),
                 Err(error) => return Err(self.broken(&error)),
             }
-            let line = self.reader.get_mut().next_line();
+            let mut line = self.reader.get_mut().next_line();
+            if let Some((position, digest)) = &mut self.reading {
+                // The header is 0.
+                line = *position;
+                *position += 1;
+                digest.add(self.record.iter());
+            }
             if self.record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
@@ -117,9 +127,12 @@ impl Rows {
         format!("line {line} is not UTF-8; {remedy}. Nothing was taken")
     }
 
-    /// The digest of all bytes that were read, in hex.
+    /// The digest of all bytes that were read, in hex; of a query that of its rows.
     pub(super) fn finish(self) -> String {
-        self.reader.into_inner().sha256()
+        match self.reading {
+            Some((_, digest)) => digest.hex(),
+            None => self.reader.into_inner().sha256(),
+        }
     }
 }
 

@@ -22,4 +22,5 @@ pub mod rhythm;
 pub mod permission;
 pub mod unsettled;
 pub mod verdict;
+pub mod watermark;
 pub mod words;

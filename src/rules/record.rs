@@ -61,8 +61,11 @@ pub struct FeedRules {
 /// A row that cannot be taken, for the report and the file of rejected rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reject {
-    /// Line of the file, the header's is 1.
+    /// Line of the file, the header's is 1; of a query the row's position, the first is 1.
     pub line: u64,
+    /// Of a query's row, whose position says little; empty when it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
     /// The header as the file writes it; empty when it concerns the whole row.
     pub column: String,
     /// The field of contract 4; empty when it concerns the whole row.
@@ -73,7 +76,11 @@ pub struct Reject {
 
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
+        match self.employee_id.as_deref() {
+            None => write!(f, "line {}", self.line)?,
+            Some("") => write!(f, "row {} (no readable employee id)", self.line)?,
+            Some(id) => write!(f, "row {} (employee id {id})", self.line)?,
+        }
         if !self.column.is_empty() {
             write!(f, ", column {}", self.column)?;
         }
@@ -94,6 +101,11 @@ pub struct Bad {
 
 /// Characters in one field that we use; longer ones are no ids and no names.
 const FIELD_CHARS: usize = 256;
+
+/// The employee id of a row, as far as it can be read; `""` when it cannot.
+pub fn readable_id<'a>(record: &HireRecord<'a>) -> &'a str {
+    text(record, Field::EmployeeId).unwrap_or_default()
+}
 
 /// Reads one row.
 ///
@@ -356,6 +368,7 @@ fn bad(record: &HireRecord<'_>, rules: &FeedRules, field: Option<Field>, reason:
     Bad {
         reject: Reject {
             line: record.line,
+            employee_id: None,
             column: cut(column, 60),
             field: field.map_or("", Field::as_str).to_owned(),
             reason,

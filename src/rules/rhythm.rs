@@ -47,9 +47,10 @@ pub struct LastRead {
 pub fn watched(before: Option<Watch>, newest: Option<LastRead>, now: DateTime<Utc>) -> Watch {
     let file_id = newest.map(|file| file.file_id);
     match before {
+        // The rows of a query that were read again keep their row, with a new time.
         Some(before) if before.file_id == file_id => Watch {
-            since: before.since.min(now),
-            told: before.told.filter(|told| *told <= now),
+            since: read_again(newest, before.since, now).unwrap_or(before.since).min(now),
+            told: before.told.filter(|told| *told <= now && read_again(newest, *told, now).is_none()),
             tidied: before.tidied.min(now),
             ..before
         },
@@ -61,6 +62,11 @@ pub fn watched(before: Option<Watch>, newest: Option<LastRead>, now: DateTime<Ut
         },
         None => Watch { file_id, since: newest.map_or(now, |file| file.read_at.min(now)), told: None, tidied: now },
     }
+}
+
+/// When the newest file was read, if that was after `since`.
+fn read_again(newest: Option<LastRead>, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    newest.map(|file| file.read_at).filter(|read_at| *read_at > since && *read_at <= now)
 }
 
 /// Since when the next file is overdue; `None` while there is time.

@@ -1,6 +1,6 @@
 //! What stops a tenant, the mail or everything, and the sign of life: a restart forgets neither.
 //!
-//! A gate is a name (`tenant/contoso`, `mail`, `mail/contoso`, `clock`) with an instant before which nothing is tried and,
+//! A gate is a name (`tenant/contoso`, `mail`, `mail/contoso`, `clock`, `feed/hr`) with an instant before which nothing is tried and,
 //! when it is more than patience, the sentence that says why. Claims leave the hires of a held
 //! tenant alone; the other gates are asked by the tick.
 
@@ -17,7 +17,7 @@ const BEAT: TimeDelta = TimeDelta::minutes(1);
 /// A tenant (`tenant/contoso`), the mail (`mail`) or everything (`clock`) that waits or is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// `tenant/NAME`, `mail`, `clock`.
+    /// `tenant/NAME`, `mail`, `clock`, `feed/NAME` (which stops nothing but itself).
     pub name: String,
     /// Nothing is tried before this.
     pub not_before: Option<DateTime<Utc>>,
@@ -201,7 +201,7 @@ fn kind_of(gate: &str) -> &str {
     gate.split('/').next().unwrap_or_default()
 }
 
-/// `contoso` of `tenant/contoso` and `mail/contoso`; empty for the others.
+/// `contoso` of `tenant/contoso` and `mail/contoso`; empty for the others, also for `feed/hr`.
 fn tenant_of(gate: &str) -> &str {
-    gate.split_once('/').map_or("", |(_, tenant)| tenant)
+    gate.split_once('/').filter(|(kind, _)| *kind != "feed").map_or("", |(_, tenant)| tenant)
 }

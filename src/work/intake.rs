@@ -5,6 +5,7 @@
 //! The rules are in [`crate::rules::intake`], the statements in [`crate::store::intake`].
 
 mod judging;
+mod reading;
 mod rest;
 mod upkeep;
 
@@ -18,13 +19,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
+use self::reading::reading_name;
 use self::rest::resting;
 pub use self::upkeep::upkeep;
-use crate::config::{Feed, TenantRules};
-use crate::feed::csv::Rules;
+use crate::config::{Feed, FeedKind, TenantRules};
+use crate::feed::csv::{self, Rules};
 use crate::feed::folder::{Eyes, Folder, FolderError, Place, Source};
 use crate::feed::guarded::hex;
 use crate::feed::report::FileReport;
+use crate::feed::sql::SqlError;
 use crate::rules::calendar::Zone;
 use crate::rules::dates::DateFormat;
 use crate::rules::intake::BrakeRules;
@@ -45,6 +48,9 @@ pub enum IntakeError {
     /// The drop folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The database of the feed.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
     /// The state; nothing was taken.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,7 +80,7 @@ struct Desk<'a> {
     now: DateTime<Utc>,
 }
 
-/// Takes what lies in the drop folder, in the order of the files' times.
+/// Takes what lies in the drop folder, in the order of the files' times, or asks the database once.
 ///
 /// # Errors
 /// [`IntakeError`]: the rest is taken at the next poll.
@@ -85,6 +91,9 @@ pub async fn poll(
     eyes: &mut Eyes,
     now: DateTime<Utc>,
 ) -> Result<Vec<FileReport>, IntakeError> {
+    if let FeedKind::Sql(sql) = &feed.kind {
+        return Desk::new(feed, rules, store, now).of_readings().read_database(sql).await;
+    }
     let desk = Desk::new(feed, rules, store, now);
     let folder = Folder::open(&feed.folder)?;
     let mut reports = Vec::new();
@@ -119,7 +128,7 @@ pub async fn import(
     let open = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(file);
     let source = open.map_err(|error| error.to_string()).and_then(|open| Source::of(open, false)).map_err(failed)?;
     let name = file.file_name().map_or_else(|| given.clone(), |name| name.to_string_lossy().into_owned());
-    let folder = if dry_run { None } else { Some(Folder::open(&feed.folder)?) };
+    let folder = if dry_run { None } else { Some(desk.folder()?) };
     let out = Out { folder: folder.as_ref(), from: None, name: &name, held: None, by: US, why: "" };
     if !dry_run && let Some(report) = desk.repeated(&source, &out).await? {
         return Ok(report);
@@ -144,11 +153,12 @@ pub async fn accept(
 ) -> Result<FileReport, IntakeError> {
     let desk = Desk::new(feed, rules, store, now);
     let held = desk.find_held(which).await?;
-    let folder = Folder::open(&feed.folder)?;
+    let desk = if held.file == reading_name(&feed.name) { desk.of_readings() } else { desk };
+    let folder = desk.folder()?;
     let name = resting(&held);
     let source =
         folder.read(Place::Held, &name).map_err(|why| IntakeError::File { file: Place::Held.path(&name), why })?;
-    if digest(&source).ok().as_deref() != Some(held.sha256.as_str()) {
+    if desk.digest(&source).await.ok().as_deref() != Some(held.sha256.as_str()) {
         let why = "it is not what was judged when it was held; drop the file again".to_owned();
         return Err(IntakeError::File { file: Place::Held.path(&name), why });
     }
@@ -184,7 +194,7 @@ pub async fn refuse(
     "refused".clone_into(&mut report.state);
     reason.clone_into(&mut report.why);
     if !dry_run && store.refuse_file(now, &feed.tenant, held.id, reason, by).await? {
-        report.now_at = desk.to_rejected(&Folder::open(&feed.folder)?, &held, "refused", reason)?;
+        report.now_at = desk.to_rejected(&desk.folder()?, &held, "refused", reason)?;
     }
     Ok(report)
 }
@@ -216,6 +226,33 @@ impl<'a> Desk<'a> {
             store,
             now,
         }
+    }
+
+    /// For the rows of a query, which lie in files of ours.
+    fn of_readings(mut self) -> Self {
+        let rules = (*self.rules).clone();
+        self.rules = Arc::new(Rules { reading: true, encoding: None, ..rules });
+        self
+    }
+
+    /// The feed's folder; one of our own is made when it is missing.
+    fn folder(&self) -> Result<Folder, FolderError> {
+        match &self.feed.kind {
+            FeedKind::Sql(sql) if sql.own_folder => Folder::open_own(&self.feed.folder),
+            FeedKind::Csv | FeedKind::Sql(_) => Folder::open(&self.feed.folder),
+        }
+    }
+
+    /// Of the whole file, hex; of a reading that of its rows. Not on this thread: files are large.
+    async fn digest(&self, source: &Source) -> io::Result<String> {
+        let (mut file, rules) = (source.again()?, Arc::clone(&self.rules));
+        let digested = tokio::task::spawn_blocking(move || {
+            if rules.reading {
+                return csv::digest(file, &rules).map_err(io::Error::other);
+            }
+            digest(&mut file)
+        });
+        digested.await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
     /// One file that lies in `work/`. `None`: it is still being written, and lies in the drop folder again.
@@ -257,9 +294,8 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Of the whole file, hex.
-fn digest(source: &Source) -> io::Result<String> {
-    let mut file: File = source.again()?;
+/// Of all bytes, hex.
+fn digest(file: &mut File) -> io::Result<String> {
     file.rewind()?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0_u8; 64 * 1024];

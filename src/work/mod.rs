@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod check;
+pub mod feeds;
 pub mod in_hand;
 pub mod intake;
 pub mod onboard;

@@ -6,15 +6,14 @@
 //! and a dead scheduler cost seconds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Work;
+use super::feeds::Bells;
 use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
 use crate::store::StoreError;
 
@@ -43,30 +42,13 @@ pub enum ServiceError {
 /// # Errors
 /// [`ServiceError`]; trouble of feeds, Graph, mail or the state never ends the service.
 pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceError> {
-    let nudge = Arc::new(Nudge::default());
-    let mut scheduler = schedule(&work.settings.schedule.poll, Arc::clone(&nudge)).await?;
-    nudge.feeds.store(true, Ordering::SeqCst);
+    let bells = Arc::new(Bells::new(&work.settings));
+    let mut scheduler = schedule(&bells).await?;
+    bells.ring(None);
     info!("ready");
-    let mut before = work.clock.now();
-    while !stop.is_cancelled() {
-        let now = work.clock.now();
-        if before - now > CLOCK_WENT_BACK {
-            // It would wait for the moment that it had planned by the clock that was ahead.
-            let _ = scheduler.shutdown().await;
-            scheduler = schedule(&work.settings.schedule.poll, Arc::clone(&nudge)).await?;
-            nudge.feeds.store(true, Ordering::SeqCst);
-        }
-        before = now;
-        let feeds = if nudge.feeds.swap(false, Ordering::SeqCst) { Feeds::Read } else { Feeds::Leave };
-        let sleep = tokio::select! {
-            ticked = tick(work, feeds) => pause_after(work, ticked),
-            () = overdue(work, stop) => break,
-        };
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => {}
-            () = nudge.wake.notified() => {}
-            () = stop.cancelled() => {}
-        }
+    tokio::select! {
+        ended = ticks(work, &bells, stop, &mut scheduler) => ended?,
+        () = bells.serve(work) => {}
     }
     let _ = scheduler.shutdown().await;
     info!("stopping: one last try for what is in hand");
@@ -81,23 +63,48 @@ pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceErr
     Ok(())
 }
 
-/// What the cron jobs set.
-#[derive(Default)]
-struct Nudge {
-    feeds: AtomicBool,
-    wake: Notify,
+/// Ticks until `stop`. Feeds are read beside them, with a head start of a moment.
+async fn ticks(
+    work: &Work,
+    bells: &Arc<Bells>,
+    stop: &CancellationToken,
+    scheduler: &mut JobScheduler,
+) -> Result<(), JobSchedulerError> {
+    let mut before = work.clock.now();
+    while !stop.is_cancelled() {
+        let now = work.clock.now();
+        if before - now > CLOCK_WENT_BACK {
+            // It would wait for the moment that it had planned by the clock that was ahead.
+            let _ = scheduler.shutdown().await;
+            *scheduler = schedule(bells).await?;
+            bells.ring(None);
+        }
+        before = now;
+        bells.head_start().await;
+        let sleep = tokio::select! {
+            ticked = tick(work, Feeds::Leave) => pause_after(work, ticked),
+            () = overdue(work, stop) => break,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = bells.wake.notified() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
 }
 
-async fn schedule(poll: &str, nudge: Arc<Nudge>) -> Result<JobScheduler, JobSchedulerError> {
+/// One job for each cron text of the feeds.
+async fn schedule(bells: &Arc<Bells>) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
-    let job = Job::new_async(poll, move |_, _| {
-        let nudge = Arc::clone(&nudge);
-        Box::pin(async move {
-            nudge.feeds.store(true, Ordering::SeqCst);
-            nudge.wake.notify_one();
-        })
-    })?;
-    scheduler.add(job).await?;
+    for poll in bells.schedules() {
+        let bells = Arc::clone(bells);
+        let job = Job::new_async(poll.clone().as_str(), move |_, _| {
+            let (bells, poll) = (Arc::clone(&bells), poll.clone());
+            Box::pin(async move { bells.ring(Some(&poll)) })
+        })?;
+        scheduler.add(job).await?;
+    }
     scheduler.start().await?;
     Ok(scheduler)
 }

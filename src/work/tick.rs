@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tracing::{error, warn};
+use tracing::warn;
 
-use super::{MAIL, Slots, Work, lock, onboard, replan};
+use super::{MAIL, Slots, Work, feeds, lock, onboard, replan};
 use crate::feed::FileReport;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
@@ -19,7 +19,7 @@ use crate::store::StoreError;
 pub enum Feeds {
     /// Yes.
     Read,
-    /// Not now: `schedule.poll` says when.
+    /// Not now: the service reads them beside its ticks.
     Leave,
 }
 
@@ -49,7 +49,7 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 ///
 /// # Errors
 /// Only of our own database: nothing is issued then.
-pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
+pub async fn tick(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
     let now = work.clock.now();
     let before = work.store.heartbeat(now).await?;
     if let Some(ahead) = before.filter(|before| *before - now > CLOCK_WENT_BACK) {
@@ -58,8 +58,11 @@ pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
     }
     replan::replan(work, now).await?;
     let mut report = TickReport::default();
-    match feeds {
-        Feeds::Read => intake(work, &mut report).await,
+    match read {
+        Feeds::Read => {
+            let read = feeds::read_all(work).await;
+            (report.files, report.feed_errors) = (read.files, read.errors);
+        }
         Feeds::Leave => {}
     }
     let may_send = open_the_minute(work).await?;
@@ -70,26 +73,6 @@ pub async fn tick(work: &Work, feeds: Feeds) -> Result<TickReport, StoreError> {
         (a, b) => a.or(b),
     };
     Ok(report)
-}
-
-/// Every feed is read on its own: one that fails changes nothing for the others.
-async fn intake(work: &Work, report: &mut TickReport) {
-    let mut eyes = work.eyes.lock().await;
-    for source in &work.settings.feeds {
-        let Some(served) = work.tenants.get(&source.tenant) else { continue };
-        let seen = eyes.entry(source.name.clone()).or_default();
-        match super::intake::poll(source, &served.rules, &work.store, seen, work.clock.now()).await {
-            Ok(files) => report.files.extend(files),
-            Err(error) => {
-                error!(feed = %source.name, "feed {} could not be read: {error}", source.name);
-                report.feed_errors.push(format!("feed {}: {error}", source.name));
-            }
-        }
-        // Also after a poll that failed: then no file comes, either.
-        if let Err(error) = super::intake::upkeep(source, &work.store, seen, work.clock.now()).await {
-            warn!(feed = %source.name, "upkeep of feed {}: {error}", source.name);
-        }
-    }
 }
 
 /// Gates and slots as they are now; says whether letters of any tenant may go out.

@@ -25,6 +25,7 @@ mod model_faults;
 mod msgraph;
 mod scene;
 mod settings;
+mod sql;
 
 mod changes;
 mod cli;

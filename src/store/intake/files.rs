@@ -15,6 +15,15 @@ const HELD: Sql = sql!(
     "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
      FROM file WHERE feed = $1 AND state = 'held' ORDER BY id"
 );
+const NEWEST: Sql = sql!(
+    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
+     FROM file WHERE feed = $1 ORDER BY id DESC LIMIT 1"
+);
+/// Only what is not looked for by its time: a held file's name has it.
+const READ_AGAIN: Sql = sql!("UPDATE file SET read_at = $2 WHERE id = $1 AND state = 'taken'");
+const GET_META: Sql = sql!("SELECT value FROM meta WHERE key = $1");
+const SET_META: Sql =
+    sql!("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
 const SET_STATE: Sql = sql!("UPDATE file SET state = $2 WHERE id = $1 AND state = 'held'");
 
 impl Store {
@@ -24,6 +33,48 @@ impl Store {
     /// [`StoreError`].
     pub async fn last_taken(&self, feed: &str) -> Result<Option<KnownFile>, StoreError> {
         Ok(on_reader!(self, |db, text| sqlx::query_as(text(LAST_TAKEN)).bind(feed).fetch_optional(db).await?))
+    }
+
+    /// The newest file or reading of this feed, whatever became of it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_file(&self, feed: &str) -> Result<Option<KnownFile>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(NEWEST)).bind(feed).fetch_optional(db).await?))
+    }
+
+    /// The same rows were read again: no file of its own, only a new time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read_again(&self, now: DateTime<Utc>, id: i64) -> Result<(), StoreError> {
+        let at = ms(now);
+        on_engine!(self, |db, text| sqlx::query(text(READ_AGAIN)).bind(id).bind(at).execute(db).await?.rows_affected());
+        Ok(())
+    }
+
+    /// How far a feed's changes were read, as [`Store::set_watermark`] wrote it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn watermark(&self, feed: &str) -> Result<Option<String>, StoreError> {
+        let key = watermark_key(feed);
+        Ok(on_reader!(self, |db, text| sqlx::query_scalar(text(GET_META)).bind(&key).fetch_optional(db).await?))
+    }
+
+    /// Remembers how far a feed's changes were read. Only after everything up to there is on record.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_watermark(&self, feed: &str, value: &str) -> Result<(), StoreError> {
+        let key = watermark_key(feed);
+        on_engine!(self, |db, text| sqlx::query(text(SET_META))
+            .bind(&key)
+            .bind(value)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(())
     }
 
     /// Files of this feed that wait for `feed accept` or `feed refuse`.
@@ -108,4 +159,9 @@ impl Store {
         }
         Ok(done == 1)
     }
+}
+
+/// In `meta`, among the small facts about the state itself.
+fn watermark_key(feed: &str) -> String {
+    format!("watermark/{feed}")
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::rest::{count, counts_of, utc};
-use super::{Desk, IntakeError, Out, ROUNDS, digest};
+use super::{Desk, IntakeError, Out, ROUNDS};
 use crate::feed::csv::{self, Reading, Unreadable};
 use crate::feed::folder::{Draft, Place, Source};
 use crate::feed::report::{CHANGES, FileReport, REJECTS};
@@ -16,7 +16,8 @@ impl Desk<'_> {
     /// The file that was taken last, read with the same settings: nothing to do (F31).
     pub(super) async fn repeated(&self, source: &Source, out: &Out<'_>) -> Result<Option<FileReport>, IntakeError> {
         let Some(last) = self.store.last_taken(&self.feed.name).await? else { return Ok(None) };
-        let same = last.mapping == self.mapping && digest(source).ok().as_deref() == Some(last.sha256.as_str());
+        let same =
+            last.mapping == self.mapping && self.digest(source).await.ok().as_deref() == Some(last.sha256.as_str());
         if !same || !source.stood_still() {
             return Ok(None);
         }
@@ -43,7 +44,7 @@ impl Desk<'_> {
             let (mut staging, reading) = match self.stage(source).await? {
                 Ok(staged) => staged,
                 Err(why) if source.stood_still() => {
-                    return self.unreadable(out, &digest(source).unwrap_or_default(), why).await;
+                    return self.unreadable(out, &self.digest(source).await.unwrap_or_default(), why).await;
                 }
                 Err(why) => return Err(IntakeError::File { file: out.name.to_owned(), why }),
             };

@@ -93,6 +93,11 @@ impl Desk<'_> {
     ) -> Result<(), IntakeError> {
         let wanted = stamped(out.name, self.now, &report.sha256);
         let name = match out.from {
+            // The source has them; we keep no copy of people's rows.
+            Some((from, name)) if to == Place::Done && self.rules.reading => {
+                folder.remove(from, name)?;
+                wanted
+            }
             Some((from, name)) => {
                 let name = folder.put(from, name, to, &wanted)?;
                 report.now_at = to.path(&name);

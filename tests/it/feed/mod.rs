@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use firstpass::config::{Feed, TenantRules};
+use firstpass::config::{Feed, FeedKind, TenantRules};
 use firstpass::feed::{Eyes, FileReport};
 use firstpass::rules::calendar::{Schedule, Zone};
 use firstpass::rules::channel::{ChannelRules, Mismatch};
@@ -61,6 +61,8 @@ pub(crate) fn feed(name: &str, folder: PathBuf) -> Feed {
         name: name.to_owned(),
         tenant: "contoso".to_owned(),
         folder,
+        kind: FeedKind::Csv,
+        poll: None,
         settle: Duration::ZERO,
         complete: false,
         max_new: 1000,

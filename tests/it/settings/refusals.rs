@@ -3,6 +3,8 @@
 use firstpass::config::keys::KEYS;
 use firstpass::config::{Settings, text};
 
+use firstpass::config::FeedKind;
+
 use super::{Folder, LEAST, load, problems};
 
 #[test]
@@ -183,10 +185,30 @@ fn every_guard_that_is_not_served_yet_is_refused() {
         let told = problems(&format!("{LEAST}\n[{table}]\n{line}\n"), &[]);
         assert!(told.contains("not served by this version"), "{line}: {told}");
     }
-    for (kept, replaced) in [("folder =", "kind = \"sql\"\nfolder =")] {
-        let told = problems(&LEAST.replace(kept, replaced), &[]);
-        assert!(told.contains("not served by this version"), "{replaced}: {told}");
-    }
+}
+
+#[test]
+fn what_a_query_needs_and_what_makes_no_sense_with_it() {
+    let folder = LEAST.lines().find(|line| line.starts_with("folder =")).unwrap();
+    let with = |lines: &str| load(&LEAST.replace(folder, lines), &[]);
+    let told: Vec<String> = [
+        "kind = \"sql\"",
+        "kind = \"sql\"\nurl_file = \"hr-url\"",
+        "kind = \"sql\"\nurl_file = \"hr-url\"\nquery = \" ; \"",
+        "kind = \"sql\"\nurl_file = \"hr-url\"\nquery = \"SELECT 1\"\nwatermark = \"updated_at\"",
+        "kind = \"sql\"\nurl_file = \"hr-url\"\nquery = \"SELECT ?\"\nwatermark = \"updated_at\"\ncomplete = true",
+        "query = \"SELECT 1\"\nfolder = \"drop\"",
+        "kind = \"csv\"",
+    ]
+    .iter()
+    .map(|lines| with(lines).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    let taken = with("kind = \"sql\"\nurl_file = \"hr-url\"\nquery = \"\"\"\nSELECT *\n  FROM e;\n\"\"\"").unwrap();
+    let feed = &taken.feeds[0];
+    let FeedKind::Sql(sql) = &feed.kind else { panic!("no query") };
+    assert_eq!((sql.query.as_str(), sql.own_folder), ("SELECT *\n  FROM e", true));
+    assert!(feed.folder.ends_with("feeds/hr"), "{}", feed.folder.display());
 }
 
 #[test]

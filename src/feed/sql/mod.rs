@@ -1,0 +1,211 @@
+//! A query on an HR database → rows as text in a file of ours, read-only and in flat memory.
+//!
+//! Each database hands out its columns as text, as its own shell shows them; a value that is no text
+//! is marked and later rejected with its row. The rows go into a file beside the feed's reports, and
+//! from there the same way as a dropped file ([`super::csv`]). Nothing of a reading that fails half
+//! way is used. Read on in [`target`] (which database, how secured), `spool` (the rows on disk).
+
+mod cell;
+mod mysql;
+mod postgres;
+mod spool;
+mod sqlite;
+pub mod target;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+
+use self::spool::Spool;
+pub use self::spool::mark_before;
+pub use self::target::{Engine, Target, Trust};
+use crate::config::{SecretError, Sql};
+use crate::rules::headers::HeaderError;
+use crate::rules::record::{HireRecord, Reject, readable_id};
+
+/// What is asked, and under which rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The feed's settings.
+    pub sql: &'a Sql,
+    /// `columns` of the feed.
+    pub columns: &'a BTreeMap<String, String>,
+    /// What is bound to the query, when it reads changes only.
+    pub since: Option<&'a str>,
+}
+
+/// A reading that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// How many.
+    pub rows: u64,
+    /// Of the rows in any order, hex.
+    pub digest: String,
+    /// The greatest value of the watermark's column.
+    pub newest: Option<String>,
+}
+
+/// Why a database could not be read. Nothing of it is used; the next poll tries again. Texts stay
+/// the same as long as the cause does, so that they are told once.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The file with the URL.
+    #[error("the database's URL cannot be read: {}", chain(.0))]
+    Secret(#[source] SecretError),
+    /// What is in it.
+    #[error("{0}")]
+    Url(String),
+    /// Down, refused, cut off.
+    #[error("the database cannot be reached: {0}; nothing changed")]
+    Down(String),
+    /// `feed.timeout` is over.
+    #[error("the query did not end within feed.timeout ({}); nothing changed", humantime::format_duration(*.0))]
+    Slow(Duration),
+    /// Somebody holds a lock on it.
+    #[error("the database is locked by somebody else; nothing changed")]
+    Locked,
+    /// The database refuses the query.
+    #[error("the database refused the query: {0}; correct feed.query. Nothing changed")]
+    Refused(String),
+    /// Columns are not what the settings say.
+    #[error("{0}. Nothing changed")]
+    Shape(String),
+    /// No row at all.
+    #[error("the query returned no row; nothing changed")]
+    Empty,
+    /// More than the bound.
+    #[error("the query returned more than {0} rows (feed.max_rows); nothing changed")]
+    TooMany(u64),
+    /// More than the bound of a file.
+    #[error("the rows take more than {0} MiB; let feed.query name fewer columns. Nothing changed")]
+    TooLarge(u64),
+    /// Our own disk.
+    #[error("the rows could not be written to disk: {0}; nothing changed")]
+    Disk(#[from] io::Error),
+}
+
+impl From<HeaderError> for SqlError {
+    fn from(error: HeaderError) -> Self {
+        Self::Shape(error.to_string())
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Asks and writes the rows to `out` as CSV: a header, then every row quoted, columns that a field
+/// stands in (and the watermark's) only.
+///
+/// # Errors
+/// [`SqlError`]; what stands in `out` then is worth nothing.
+pub async fn read(ask: &Ask<'_>, out: File) -> Result<Rows, SqlError> {
+    let target = target(ask.sql)?;
+    let timeout = ask.sql.timeout;
+    let mut spool = Spool::new(ask, out);
+    let until = Instant::now() + timeout;
+    let reading = async {
+        match &target.engine {
+            Engine::Postgres(options) => postgres::read(options, ask, &mut spool).await,
+            Engine::Mysql(options) => mysql::read(options, ask, &mut spool).await,
+            Engine::Sqlite(path) => sqlite::read(path, ask, &mut spool, until).await,
+        }
+    };
+    // The servers have the same limit; this one is for those who do not answer at all.
+    tokio::time::timeout(timeout, reading).await.map_err(|_| SqlError::Slow(timeout))??;
+    spool.finish()
+}
+
+/// What `check` says about a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Its product and version, as it says.
+    pub version: String,
+    /// A sentence when the login may write.
+    pub writes: Option<String>,
+}
+
+/// Signs in and asks what the login may do.
+///
+/// # Errors
+/// [`SqlError`].
+pub async fn look(sql: &Sql) -> Result<Looked, SqlError> {
+    let target = target(sql)?;
+    let looking = async {
+        match &target.engine {
+            Engine::Postgres(options) => postgres::look(options).await,
+            Engine::Mysql(options) => mysql::look(options).await,
+            Engine::Sqlite(path) => sqlite::look(path).await,
+        }
+    };
+    tokio::time::timeout(sql.timeout, looking).await.map_err(|_| SqlError::Slow(sql.timeout))?
+}
+
+/// Which database the settings name.
+///
+/// # Errors
+/// [`SqlError::Secret`], [`SqlError::Url`].
+pub fn target(sql: &Sql) -> Result<Target, SqlError> {
+    let url = sql.url_file.read().map_err(SqlError::Secret)?;
+    Target::parse(url.expose_secret()).map_err(|why| SqlError::Url(format!("{}: {why}", sql.url_file.key())))
+}
+
+/// A rejected row of a query is named by its employee id as well, and a value that was no text by its
+/// cause.
+pub(super) fn of_a_row(reject: &mut Reject, record: &HireRecord<'_>) {
+    reject.employee_id = Some(readable_id(record).to_owned());
+    if reject.reason.contains("(U+0000)") {
+        "binary data, or a number that lost digits: no text; cast the column to text in feed.query"
+            .clone_into(&mut reject.reason);
+    }
+}
+
+/// Codes of a statement that was ended for its time: PostgreSQL, MariaDB, MySQL, SQLite.
+const ENDED: [&str; 4] = ["57014", "1969", "3024", "9"];
+/// Codes of a lock that was waited for in vain: PostgreSQL, MySQL and MariaDB, SQLite (busy, locked).
+const LOCKED: [&str; 4] = ["55P03", "1205", "5", "6"];
+
+/// What sqlx reports while a query is asked.
+fn failed(error: sqlx::Error, timeout: Duration) -> SqlError {
+    match error {
+        sqlx::Error::Database(refused) => {
+            let code = database_code(refused.as_ref());
+            if ENDED.contains(&code.as_str()) {
+                SqlError::Slow(timeout)
+            } else if LOCKED.contains(&code.as_str()) {
+                SqlError::Locked
+            } else {
+                SqlError::Refused(one_line(refused.message()))
+            }
+        }
+        other => SqlError::Down(one_line(&other.to_string())),
+    }
+}
+
+/// MySQL's own number says more than the SQLSTATE, which many of its errors share; SQLite's primary code.
+fn database_code(error: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(mysql) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return mysql.number().to_string();
+    }
+    let code = error.code().unwrap_or_default().into_owned();
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        // The primary code stands in the lowest byte.
+        return code.parse::<i32>().map_or(code, |code| (code & 0xff).to_string());
+    }
+    code
+}
+
+/// A server's words: on one line, and not too many.
+fn one_line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    crate::rules::headers::cut(text.trim(), 300)
+}

@@ -1,0 +1,159 @@
+//! The rows of a reading on their way to disk: mapped, bounded, digested; memory stays flat.
+//!
+//! Only columns that a field stands in are kept: nothing that nobody asked for lies on our disk.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Seek};
+
+use super::{Ask, Rows, SqlError};
+use crate::feed::folder::FILE_BYTES;
+use crate::feed::rows_digest::RowsDigest;
+use crate::rules::headers::{Columns, Field, cut};
+use crate::rules::watermark::later;
+
+/// HR tables have tens of columns, seldom a hundred.
+const COLUMNS: usize = 512;
+
+/// A column of the result.
+pub(super) struct Column {
+    /// Its name or alias.
+    pub(super) name: String,
+    /// The name of a type that is never text; `None` for all others.
+    pub(super) binary: Option<&'static str>,
+}
+
+/// See the module.
+pub(super) struct Spool<'a> {
+    out: csv::Writer<BufWriter<File>>,
+    named: &'a BTreeMap<String, String>,
+    watermark: Option<&'a str>,
+    max_rows: u64,
+    /// Columns that are kept, by their places in the result.
+    kept: Vec<usize>,
+    /// The watermark's, in the result.
+    mark: Option<usize>,
+    newest: Option<String>,
+    rows: u64,
+    bytes: u64,
+    digest: RowsDigest,
+}
+
+impl<'a> Spool<'a> {
+    pub(super) fn new(ask: &Ask<'a>, out: File) -> Self {
+        let out = BufWriter::with_capacity(64 * 1024, out);
+        Self {
+            out: csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(out),
+            named: ask.columns,
+            watermark: ask.sql.watermark.as_deref(),
+            max_rows: ask.sql.max_rows,
+            kept: Vec::new(),
+            mark: None,
+            newest: None,
+            rows: 0,
+            bytes: 0,
+            digest: RowsDigest::default(),
+        }
+    }
+
+    /// Whether the columns are known: they come with the first row.
+    pub(super) fn shaped(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Finds the fields among the columns of the result.
+    pub(super) fn shape(&mut self, columns: &[Column]) -> Result<(), SqlError> {
+        if columns.len() > COLUMNS {
+            return Err(SqlError::Shape(format!("the query returns {} columns; name the needed ones", columns.len())));
+        }
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let found = Columns::find(&names, self.named)?;
+        self.kept = Field::ALL.iter().filter_map(|field| found.place(*field)).collect();
+        if let Some(wanted) = self.watermark {
+            let place = names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
+            let place = place.ok_or_else(|| {
+                SqlError::Shape(format!(
+                    "the query returns no column \"{wanted}\", which feed.watermark names ({}); select it",
+                    cut(&names.join(", "), 200)
+                ))
+            })?;
+            self.mark = Some(place);
+            self.kept.push(place);
+        }
+        self.kept.sort_unstable();
+        self.kept.dedup();
+        let kept = self.kept.iter().filter_map(|place| columns.get(*place));
+        if let Some((name, kind)) = kept.clone().find_map(|column| Some((&column.name, column.binary?))) {
+            return Err(SqlError::Shape(format!(
+                "the column \"{name}\" is of the type {kind}, which is no text; cast it in feed.query"
+            )));
+        }
+        let header: Vec<&str> = kept.map(|column| column.name.as_str()).collect();
+        self.digest.add(header.iter().copied());
+        self.out.write_record(&header).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    /// One row; `cell` gives the text of a column by its place in the result, `None` for NULL.
+    pub(super) fn row<'c>(
+        &mut self,
+        cell: impl Fn(usize) -> Result<Option<Cow<'c, str>>, SqlError>,
+    ) -> Result<(), SqlError> {
+        self.rows += 1;
+        if self.rows > self.max_rows {
+            return Err(SqlError::TooMany(self.max_rows));
+        }
+        let mut cells: Vec<Cow<'c, str>> = Vec::with_capacity(self.kept.len());
+        for place in &self.kept {
+            let text = cell(*place)?.unwrap_or_default();
+            self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX) + 3;
+            if Some(*place) == self.mark
+                && !text.is_empty()
+                && self.newest.as_deref().is_none_or(|newest| later(&text, newest))
+            {
+                self.newest = Some(text.to_string());
+            }
+            cells.push(text);
+        }
+        if self.bytes > FILE_BYTES {
+            return Err(SqlError::TooLarge(FILE_BYTES / 1024 / 1024));
+        }
+        self.digest.add(cells.iter().map(|text| &**text));
+        self.out.write_record(cells.iter().map(|text| text.as_bytes())).map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<Rows, SqlError> {
+        self.out.flush()?;
+        Ok(Rows { rows: self.rows, digest: self.digest.hex(), newest: self.newest })
+    }
+}
+
+/// The smallest mark among the rows at `positions` (sorted, the first row is 1): how far a watermark
+/// may go that must not pass them. `None`: none of them has one.
+///
+/// # Errors
+/// The disk's, and a file that no reading wrote.
+pub fn mark_before(mut file: File, watermark: &str, positions: &[u64]) -> io::Result<Option<String>> {
+    file.rewind()?;
+    let mut reader = csv::Reader::from_reader(io::BufReader::new(file));
+    let place = reader.headers()?.iter().position(|name| name.eq_ignore_ascii_case(watermark));
+    let Some(place) = place else { return Err(io::Error::other("the rows have no watermark")) };
+    let mut wanted = positions.iter().peekable();
+    let mut least: Option<String> = None;
+    for (row, position) in reader.records().zip(1_u64..) {
+        if wanted.next_if(|wanted| **wanted == position).is_none() {
+            continue;
+        }
+        let row = row?;
+        let mark = row.get(place).unwrap_or_default();
+        if least.as_deref().is_none_or(|least| later(least, mark)) {
+            least = Some(mark.to_owned());
+        }
+        if wanted.peek().is_none() {
+            break;
+        }
+    }
+    Ok(least)
+}

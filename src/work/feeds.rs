@@ -1,0 +1,178 @@
+//! The feeds of one worker: each is read on its own, and what keeps one from being read is a gate.
+//!
+//! A feed that cannot be read changes nothing: the log says so once for each reason, `feed/NAME`
+//! stands among the gates until it can be read again, and the next poll tries again. The service
+//! reads feeds beside its ticks: a slow database never delays a letter. Read on in [`super::intake`].
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use super::{Work, intake};
+use crate::config::{Feed, Settings};
+use crate::feed::FileReport;
+
+/// So long a due hire waits for what the feeds say about it when they are read at that moment: a
+/// file in the drop folder takes less. A source that took longer is not waited for the next time.
+pub const HEAD_START: Duration = Duration::from_secs(2);
+
+/// What a reading of feeds brought.
+#[derive(Debug, Default)]
+pub struct FeedsRead {
+    /// Files and readings that were taken, held or rejected.
+    pub files: Vec<FileReport>,
+    /// Feeds that could not be read, with the reason.
+    pub errors: Vec<String>,
+}
+
+/// The gate of a feed.
+pub fn gate_of(feed: &Feed) -> String {
+    format!("feed/{}", feed.name)
+}
+
+/// Reads every feed, one after the other.
+pub async fn read_all(work: &Work) -> FeedsRead {
+    let mut read = FeedsRead::default();
+    for feed in &work.settings.feeds {
+        read_one(work, feed, &mut read).await;
+    }
+    read
+}
+
+/// One feed; a failure changes nothing for the others.
+pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
+    let Some(served) = work.tenants.get(&feed.tenant) else { return };
+    let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
+    let polled = intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now()).await;
+    let now = work.clock.now();
+    // Also after a poll that failed: then no file comes, either.
+    if let Err(error) = intake::upkeep(feed, &work.store, &mut eyes, now).await {
+        warn!(feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
+    }
+    work.eyes.lock().await.insert(feed.name.clone(), eyes);
+    match polled {
+        Ok(files) => {
+            read.files.extend(files);
+            match work.store.open_gate(now, &gate_of(feed)).await {
+                Ok(true) => info!(feed = %feed.name, "feed {} can be read again", feed.name),
+                Ok(false) => {}
+                Err(error) => warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name),
+            }
+        }
+        Err(failed) => {
+            let why = failed.to_string();
+            if told_before(work, feed, &why).await {
+                tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
+            } else {
+                error!(feed = %feed.name, "feed {} could not be read: {why}", feed.name);
+            }
+            if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(&why)).await {
+                warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+            }
+            read.errors.push(format!("{}: {why}", gate_of(feed)));
+        }
+    }
+}
+
+/// The same reason stood there at the last poll.
+async fn told_before(work: &Work, feed: &Feed, why: &str) -> bool {
+    let name = gate_of(feed);
+    let gates = work.store.gates().await.unwrap_or_default();
+    gates.iter().any(|gate| gate.name == name && gate.stopped.as_deref() == Some(why))
+}
+
+/// One bell for each feed, in the order of the settings, rung by the scheduler.
+pub(super) struct Bells {
+    bells: Vec<Bell>,
+    /// Feeds were called since the last tick.
+    rung: AtomicBool,
+    /// A feed was read to its end.
+    done: Notify,
+    /// Ends the sleep between ticks.
+    pub(super) wake: Notify,
+}
+
+struct Bell {
+    poll: String,
+    rung: Notify,
+    /// Called and not read to its end.
+    wanted: AtomicBool,
+    /// Took longer than the head start the last time.
+    slow: AtomicBool,
+}
+
+impl Bells {
+    /// For the feeds of the settings.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let bell = |feed: &Feed| Bell {
+            poll: feed.poll.clone().unwrap_or_else(|| settings.schedule.poll.clone()),
+            rung: Notify::new(),
+            wanted: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
+        };
+        Self {
+            bells: settings.feeds.iter().map(bell).collect(),
+            rung: AtomicBool::new(false),
+            done: Notify::new(),
+            wake: Notify::new(),
+        }
+    }
+
+    /// The cron texts of the feeds, once each.
+    pub(super) fn schedules(&self) -> BTreeSet<String> {
+        self.bells.iter().map(|bell| bell.poll.clone()).collect()
+    }
+
+    /// Calls for the feeds of this cron text; `None` for all.
+    pub(super) fn ring(&self, poll: Option<&str>) {
+        for bell in self.bells.iter().filter(|bell| poll.is_none_or(|poll| bell.poll == poll)) {
+            bell.wanted.store(true, Ordering::SeqCst);
+            bell.rung.notify_one();
+        }
+        self.rung.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// Reads each feed whenever its bell rings; never ends. What is cut short when this is dropped is
+    /// as after a crash: a file is finished, and a reading made anew, at the next start.
+    pub(super) async fn serve(&self, work: &Work) {
+        let loops = work.settings.feeds.iter().zip(&self.bells).map(|(feed, bell)| async move {
+            loop {
+                bell.rung.notified().await;
+                let began = Instant::now();
+                read_one(work, feed, &mut FeedsRead::default()).await;
+                bell.slow.store(began.elapsed() > HEAD_START, Ordering::SeqCst);
+                bell.wanted.store(false, Ordering::SeqCst);
+                self.done.notify_waiters();
+                self.wake.notify_one();
+            }
+        });
+        let _never: Vec<()> = join_all(loops).await;
+        // No feed at all.
+        std::future::pending().await
+    }
+
+    /// Waits for feeds that were called since the last tick, for a moment: a row may withdraw whom
+    /// the tick would send a pass for.
+    pub(super) async fn head_start(&self) {
+        if !self.rung.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let all_read = async {
+            loop {
+                let done = self.done.notified();
+                let awaited = |bell: &Bell| bell.wanted.load(Ordering::SeqCst) && !bell.slow.load(Ordering::SeqCst);
+                if !self.bells.iter().any(awaited) {
+                    return;
+                }
+                done.await;
+            }
+        };
+        // Not in time: the tick goes on without.
+        let _ = tokio::time::timeout(HEAD_START, all_read).await;
+    }
+}

@@ -1,0 +1,176 @@
+//! The databases of the tests: a SQLite file, a database of the tests' PostgreSQL, one of a MariaDB
+//! that this binary starts for itself.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
+
+use crate::pg;
+
+/// An empty database of somebody's HR system.
+pub(super) struct Hr {
+    /// For `url_file`.
+    pub(super) url: String,
+    pub(super) engine: &'static str,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Hr {
+    pub(super) fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hr.db");
+        Self { url: format!("sqlite:{}", path.display()), engine: "sqlite", _dir: Some(dir) }
+    }
+
+    pub(super) async fn postgres() -> Option<Self> {
+        Some(Self { url: pg::database().await?, engine: "postgres", _dir: None })
+    }
+
+    pub(super) async fn mariadb() -> Option<Self> {
+        Some(Self { url: mariadb().await?, engine: "mariadb", _dir: None })
+    }
+
+    /// Every engine that this machine has.
+    pub(super) async fn all() -> Vec<Self> {
+        [Some(Self::sqlite()), Self::postgres().await, Self::mariadb().await].into_iter().flatten().collect()
+    }
+
+    /// Runs statements.
+    pub(super) async fn run(&self, sql: &str) {
+        let sql = sql.to_owned();
+        match self.engine {
+            "sqlite" => {
+                let mut db = SqliteConnection::connect(&format!("{}?mode=rwc", self.url)).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+                db.close().await.unwrap();
+            }
+            "postgres" => {
+                let mut db = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+                db.close().await.unwrap();
+            }
+            _ => {
+                let mut db = MySqlConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+                db.close().await.unwrap();
+            }
+        }
+    }
+
+    /// Keeps everybody else from reading a table.
+    pub(super) async fn lock(&self, table: &str) -> Lock {
+        let text = |before: &str, after: &str| AssertSqlSafe(format!("{before}{table}{after}"));
+        match self.engine {
+            "sqlite" => {
+                let mut db = SqliteConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut db).await.unwrap();
+                Lock::Sqlite(db)
+            }
+            "postgres" => {
+                let mut db = PgConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(text("BEGIN; LOCK TABLE ", " IN ACCESS EXCLUSIVE MODE")).execute(&mut db).await.unwrap();
+                Lock::Postgres(db)
+            }
+            _ => {
+                let mut db = MySqlConnection::connect(&self.url).await.unwrap();
+                sqlx::raw_sql(text("LOCK TABLES ", " WRITE")).execute(&mut db).await.unwrap();
+                Lock::Mariadb(db)
+            }
+        }
+    }
+
+    /// `$1` on PostgreSQL, `?` elsewhere; cast where the server wants it.
+    pub(super) fn mark(&self) -> &'static str {
+        if self.engine == "postgres" { "CAST($1 AS timestamp)" } else { "?" }
+    }
+
+    /// Of the database on its server.
+    pub(super) fn name(&self) -> String {
+        let end = self.url.find('?').unwrap_or(self.url.len());
+        self.url[..end].rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// The socket or port behind the URL, for a proxy in front of it.
+    pub(super) fn address(&self) -> PathBuf {
+        let url = url::Url::parse(&self.url).unwrap();
+        if self.engine == "postgres" {
+            Path::new(&url.host_str().unwrap().replace("%2F", "/").replace("%2f", "/")).join(".s.PGSQL.5432")
+        } else {
+            let (_, socket) = url.query_pairs().find(|(key, _)| key == "socket").unwrap();
+            PathBuf::from(socket.into_owned())
+        }
+    }
+
+    /// The same database through a TCP port of this machine.
+    pub(super) fn through(&self, port: u16) -> String {
+        let url = url::Url::parse(&self.url).unwrap();
+        let (user, database) = (url.username(), url.path());
+        let scheme = url.scheme();
+        format!("{scheme}://{user}@127.0.0.1:{port}{database}")
+    }
+}
+
+/// Somebody's lock.
+pub(super) enum Lock {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+    Mariadb(MySqlConnection),
+}
+
+impl Lock {
+    pub(super) async fn release(self) {
+        match self {
+            Self::Sqlite(db) => db.close().await.unwrap(),
+            Self::Postgres(db) => db.close().await.unwrap(),
+            Self::Mariadb(db) => db.close().await.unwrap(),
+        }
+    }
+}
+
+struct Maria {
+    dir: String,
+    port: u16,
+    /// Holds the pipe: never dropped, closed by the end of this process.
+    _supervisor: Child,
+}
+
+static MARIA: OnceLock<Option<Maria>> = OnceLock::new();
+static DATABASES: AtomicUsize = AtomicUsize::new(0);
+
+/// The URL of a new, empty database; `None` when this machine has no MariaDB (said once).
+async fn mariadb() -> Option<String> {
+    let maria = MARIA.get_or_init(start).as_ref()?;
+    let socket = format!("socket={}/s.sock", maria.dir);
+    let mut admin = MySqlConnection::connect(&format!("mysql://root@localhost/mysql?{socket}")).await.unwrap();
+    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    admin.close().await.unwrap();
+    Some(format!("mysql://root@localhost:{}/{name}?{socket}", maria.port))
+}
+
+fn start() -> Option<Maria> {
+    let found = |name: &str| ["/usr/bin", "/usr/sbin"].iter().any(|bin| Path::new(bin).join(name).exists());
+    if !found("mariadbd") || !found("mariadb-install-db") {
+        eprintln!("skipped: everything on MariaDB (no mariadbd; apt-get install mariadb-server)");
+        return None;
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/mariadb/up.sh");
+    let mut supervisor = Command::new("sh")
+        .args([script, &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut dir = String::new();
+    BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut dir).unwrap();
+    assert!(!dir.is_empty(), "MariaDB did not start");
+    Some(Maria { dir: dir.trim_end().to_owned(), port, _supervisor: supervisor })
+}
