@@ -56,9 +56,14 @@ const MANAGERS: [Person; 5] = [TANE, DEEPA, LENA, CARLA, VICTOR];
 /// Everybody who starts.
 pub const HIRES: [Person; 7] = [AROHA, PRIYA, ADA, JONAS, OLIVIA, LUIS, GRACE];
 
+/// Managers first.
+pub fn everybody() -> impl Iterator<Item = &'static Person> {
+    MANAGERS.iter().chain(&HIRES)
+}
+
 /// Puts everybody into the directory.
 pub fn enrol(directory: &mut Directory) {
-    for person in MANAGERS.iter().chain(&HIRES) {
+    for person in everybody() {
         let manager = person.manager.and_then(|upn| directory.find(upn)).map(|user| user.id);
         let enabled = *person != VICTOR;
         let employee_id = Some(person.employee_id.to_owned());

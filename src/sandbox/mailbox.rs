@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
+use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use tokio::runtime::Builder;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::tenant::ModelTenant;
@@ -99,6 +100,33 @@ pub struct Said {
     pub line: String,
 }
 
+/// What those who watch hear of.
+#[derive(Clone)]
+pub enum Happened {
+    /// A letter was accepted.
+    Letter {
+        /// It holds a code: never print its body.
+        letter: ReceivedLetter,
+        /// Its name in the folder, if there is a folder.
+        file: Option<String>,
+    },
+    /// Something was refused.
+    Refused {
+        /// What the client wanted.
+        verb: Verb,
+        /// The answer.
+        reply: String,
+    },
+    /// A connection was closed without a word.
+    Dropped {
+        /// What the client wanted.
+        verb: Verb,
+    },
+}
+
+/// Happenings that wait for their reader.
+const WATCHED: usize = 10_000;
+
 /// The model mail server. Clones are the same server; the last one ends it.
 #[derive(Clone)]
 pub struct ModelMailServer {
@@ -134,6 +162,17 @@ struct State {
     faults: Faults,
     said: Vec<Said>,
     connections: usize,
+    watcher: Option<mpsc::Sender<Happened>>,
+}
+
+impl State {
+    /// Tells who watches, if somebody does.
+    fn tell(&self, happened: impl FnOnce() -> Happened) {
+        if let Some(watcher) = &self.watcher {
+            // A reader that is gone or slow misses it.
+            let _ = watcher.try_send(happened());
+        }
+    }
 }
 
 impl Shared {
@@ -180,6 +219,11 @@ impl ModelMailServer {
         self.port
     }
 
+    /// The server's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.shared.options().clock.now()
+    }
+
     /// Every letter that was accepted, oldest first.
     pub fn letters(&self) -> Vec<ReceivedLetter> {
         self.shared.lock().letters.clone()
@@ -202,7 +246,20 @@ impl ModelMailServer {
 
     /// Asks for a fault. Several may wait; each fires once.
     pub fn fault(&self, fault: MailFault) {
-        self.shared.lock().faults.add(fault);
+        self.shared.lock().faults.add(fault, None);
+    }
+
+    /// A fault that fires every time from its n-th on, until that instant of the server's clock.
+    pub fn fault_until(&self, end: DateTime<Utc>, fault: MailFault) {
+        self.shared.lock().faults.add(fault, Some(end));
+    }
+
+    /// Letters and refusals from now on. Nobody waits for a reader who is slow: what does not fit is
+    /// left out. There is one reader; the last who asks.
+    pub fn watch(&self) -> mpsc::Receiver<Happened> {
+        let (sender, receiver) = mpsc::channel(WATCHED);
+        self.shared.lock().watcher = Some(sender);
+        receiver
     }
 
     /// Takes every waiting fault back.

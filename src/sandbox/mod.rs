@@ -7,6 +7,7 @@
 
 pub mod cast;
 pub mod mailbox;
+pub mod serve;
 pub mod settings;
 pub mod story;
 pub mod tenant;

@@ -1,13 +1,15 @@
-//! Certificates for the model servers: a certificate authority of its own for every run.
+//! Certificates for the model servers: a certificate authority of its own.
 //!
-//! Keys live in memory and end with the process. Whoever wants to talk to a model server trusts
+//! Keys live in memory and end with the process; `sandbox --serve` alone keeps one, so that settings
+//! that were pasted go on working. Whoever wants to talk to a model server trusts
 //! [`Ca::pem`] by `ca_file`; the machine's own trust is never touched.
 
 use std::io;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
@@ -19,16 +21,41 @@ pub struct Ca {
     pem: String,
 }
 
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "firstpass sandbox");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
 impl Ca {
     /// Makes a new authority with a new key.
     ///
     /// Errors when the system gives no randomness.
     pub fn new() -> io::Result<Self> {
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "firstpass sandbox");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Self::made(KeyPair::generate().map_err(io::Error::other)?, authority())
+    }
+
+    /// An authority that lives on between runs: `key` is [`Ca::new_key`]'s. It may sign for this
+    /// machine's own names only, so that nobody who trusts it trusts it for more.
+    ///
+    /// Errors when the text is no private key in PEM.
+    pub fn kept(key: &str) -> io::Result<Self> {
+        let loopback = CidrSubnet::V4([127, 0, 0, 0], [255, 0, 0, 0]);
+        let permitted = vec![GeneralSubtree::DnsName("localhost".to_owned()), GeneralSubtree::IpAddress(loopback)];
+        let mut params = authority();
+        params.name_constraints =
+            Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
+        Self::made(KeyPair::from_pem(key).map_err(io::Error::other)?, params)
+    }
+
+    /// A new private key, PEM, for [`Ca::kept`].
+    pub fn new_key() -> io::Result<String> {
+        Ok(KeyPair::generate().map_err(io::Error::other)?.serialize_pem())
+    }
+
+    fn made(key: KeyPair, params: CertificateParams) -> io::Result<Self> {
         let pem = params.self_signed(&key).map_err(io::Error::other)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), pem })
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 /// What a client says, and what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
@@ -70,26 +72,37 @@ pub struct MailFault {
     pub effect: Effect,
 }
 
+/// A fault that waits, and until when it fires again and again; `None`: it fires once.
+#[derive(Debug)]
+struct Waiting {
+    fault: MailFault,
+    until: Option<DateTime<Utc>>,
+}
+
 /// Faults that wait.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<MailFault>);
+pub(super) struct Faults(Vec<Waiting>);
 
 impl Faults {
-    pub(super) fn add(&mut self, fault: MailFault) {
-        self.0.push(fault);
+    pub(super) fn add(&mut self, fault: MailFault, until: Option<DateTime<Utc>>) {
+        self.0.push(Waiting { fault, until });
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.0.iter().filter(|waiting| waiting.until.is_none()).count()
     }
 
     /// Counts this verb down in every fault that waits for it; gives the first that is due.
-    pub(super) fn due(&mut self, verb: Verb) -> Option<MailFault> {
-        let waits = |fault: &MailFault| fault.verb == verb || fault.verb == Verb::Any;
-        for fault in self.0.iter_mut().filter(|fault| waits(fault)) {
-            fault.nth = fault.nth.saturating_sub(1);
+    pub(super) fn due(&mut self, now: DateTime<Utc>, verb: Verb) -> Option<MailFault> {
+        self.0.retain(|waiting| waiting.until.is_none_or(|end| now < end));
+        let waits = |waiting: &Waiting| waiting.fault.verb == verb || waiting.fault.verb == Verb::Any;
+        for waiting in self.0.iter_mut().filter(|waiting| waits(waiting)) {
+            waiting.fault.nth = waiting.fault.nth.saturating_sub(1);
         }
-        let at = self.0.iter().position(|fault| fault.nth == 0 && waits(fault))?;
-        Some(self.0.remove(at))
+        let at = self.0.iter().position(|waiting| waiting.fault.nth == 0 && waits(waiting))?;
+        match self.0.get(at) {
+            Some(Waiting { fault, until: Some(_) }) => Some(fault.clone()),
+            Some(_) | None => Some(self.0.remove(at).fault),
+        }
     }
 }

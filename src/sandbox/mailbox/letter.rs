@@ -9,6 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
+/// Letters to one address in one minute, over restarts of the server.
+const MOST_A_MINUTE: usize = 10_000;
+
 /// One accepted letter. It holds a code: never print it.
 #[derive(Clone)]
 pub struct ReceivedLetter {
@@ -77,8 +80,9 @@ impl ReceivedLetter {
         behind.split_whitespace().next().map(str::to_owned)
     }
 
-    /// Writes the message into `folder`, readable by us alone; a reader never sees half of it.
-    pub(super) fn write(&self, folder: &Path, number: usize) -> io::Result<()> {
+    /// Writes the message into `folder`, readable by us alone, and says its name there; a reader never
+    /// sees half of it, and a letter of an earlier server is never overwritten.
+    pub(super) fn write(&self, folder: &Path, number: usize) -> io::Result<String> {
         let whom: String = self
             .to
             .first()
@@ -86,12 +90,16 @@ impl ReceivedLetter {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || "@._+-".contains(c) { c } else { '_' })
             .collect();
-        let name = format!("{}-{number:04}-{whom}.eml", self.at.format("%Y-%m-%dT%H%MZ"));
+        let named = |number: usize| format!("{}-{number:04}-{whom}.eml", self.at.format("%Y-%m-%dT%H%MZ"));
+        let is_free = |name: &String| !folder.join(name).exists();
+        let taken = || io::Error::new(io::ErrorKind::AlreadyExists, "letters of this minute");
+        let name = (number..=number + MOST_A_MINUTE).map(named).find(is_free).ok_or_else(taken)?;
         let temporary = folder.join(format!(".{name}.tmp"));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(&self.raw)?;
         file.sync_all()?;
-        fs::rename(&temporary, folder.join(name))
+        fs::rename(&temporary, folder.join(&name))?;
+        Ok(name)
     }
 }
 

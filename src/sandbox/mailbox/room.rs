@@ -6,7 +6,7 @@ use std::sync::Weak;
 use chrono::{DateTime, Utc};
 
 use super::letter::ReceivedLetter;
-use super::{Shared, State};
+use super::{Happened, Shared};
 
 /// The mailboxes of a model mail server; they end with it.
 #[derive(Clone)]
@@ -44,12 +44,10 @@ impl Shared {
     pub(super) fn keep(&self, letter: ReceivedLetter) -> io::Result<usize> {
         let folder = self.options().folder;
         let mut state = self.lock();
-        let State { letters, .. } = &mut *state;
-        let number = letters.len() + 1;
-        if let Some(folder) = &folder {
-            letter.write(folder, number)?;
-        }
-        letters.push(letter);
+        let number = state.letters.len() + 1;
+        let file = folder.as_ref().map(|folder| letter.write(folder, number)).transpose()?;
+        state.tell(|| Happened::Letter { letter: letter.clone(), file });
+        state.letters.push(letter);
         Ok(number)
     }
 }

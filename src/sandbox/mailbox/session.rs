@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::TcpStream;
 
 use super::fault::{Effect, MailFault, Verb, When};
-use super::{Options, Recipients, Said, Shared};
+use super::{Happened, Options, Recipients, Said, Shared};
 use crate::config::Tls;
 
 /// Signing in with a token, as Exchange Online has it.
@@ -32,6 +32,8 @@ pub(super) struct Session {
     pub(super) user: Option<String>,
     pub(super) from: Option<String>,
     pub(super) to: Vec<String>,
+    /// What the client wants now.
+    verb: Verb,
 }
 
 /// What follows a command.
@@ -64,6 +66,7 @@ pub(super) async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shar
         user: None,
         from: None,
         to: Vec::new(),
+        verb: Verb::Connect,
     };
     let farewell = tokio::select! {
         _ = session.talk() => None,
@@ -97,11 +100,12 @@ impl Session {
     }
 
     /// Writes one line into the journal and asks whether a fault is due.
-    pub(super) fn note(&self, verb: Verb, line: &str) -> Option<MailFault> {
+    pub(super) fn note(&mut self, verb: Verb, line: &str) -> Option<MailFault> {
+        self.verb = verb;
         let line = if verb == Verb::Auth { "AUTH" } else { line };
         let mut state = self.shared.lock();
         state.said.push(Said { connection: self.connection, verb, line: line.to_owned() });
-        state.faults.due(verb)
+        state.faults.due(self.options.clock.now(), verb)
     }
 
     async fn obey(&mut self, line: &str) -> io::Result<Next> {
@@ -279,6 +283,7 @@ impl Session {
         match fault.map(|fault| fault.effect) {
             None => {}
             Some(Effect::Reply(code, text)) => {
+                self.tell_of(&format!("{code} {text}"));
                 self.write(&format!("{code} {text}\r\n")).await?;
                 return Ok(if code == 421 { Next::End } else { Next::Go });
             }
@@ -288,14 +293,28 @@ impl Session {
                 }
             }
         }
+        self.tell_of(reply);
         self.write(&format!("{reply}\r\n")).await?;
         Ok(Next::Go)
     }
 
+    /// Who watches hears of refusals.
+    fn tell_of(&self, reply: &str) {
+        if reply.starts_with(['4', '5']) {
+            let (verb, reply) = (self.verb, reply.to_owned());
+            self.shared.lock().tell(|| Happened::Refused { verb, reply });
+        }
+    }
+
     pub(super) async fn suffer(&mut self, effect: Effect) -> io::Result<Next> {
         match effect {
-            Effect::Drop => return Ok(Next::End),
+            Effect::Drop => {
+                let verb = self.verb;
+                self.shared.lock().tell(|| Happened::Dropped { verb });
+                return Ok(Next::End);
+            }
             Effect::Reply(code, text) => {
+                self.tell_of(&format!("{code} {text}"));
                 self.write(&format!("{code} {text}\r\n")).await?;
                 return Ok(Next::End);
             }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::directory::{Directory, ModelContact, ModelDomain, ModelTarget, ModelUser};
+use super::directory::{Directory, ModelContact, ModelDomain, ModelTarget, ModelUser, ROLES};
 
 /// Members that an account has without `$select` (facts 3.1).
 pub(super) const USUAL: [&str; 11] = [
@@ -99,12 +99,7 @@ pub(super) fn group(directory: &Directory, id: Uuid, readable: bool) -> Value {
 
 /// A directory role of a template. The role's own id differs from its template's.
 pub(super) fn role(template: &str, with_type: bool) -> Value {
-    let name = match template {
-        "62e90394-69f5-4237-9190-012177145e10" => "Global Administrator",
-        "fe930be7-5e62-47db-91af-98c3a49a38b1" => "User Administrator",
-        "c4e39bd9-1100-46d3-8c65-fb160da0071f" => "Authentication Administrator",
-        _ => "Directory Role",
-    };
+    let name = ROLES.iter().find(|(id, _)| *id == template).map_or("Directory Role", |(_, name)| *name);
     let own = Uuid::parse_str(template).map_or_else(|_| Uuid::nil(), |id| Uuid::from_u128(id.as_u128() ^ 0xA11));
     let mut role = json!({
         "id": own,

@@ -227,6 +227,18 @@ pub const PERMISSIONS: [&str; 7] = [
     "GroupMember.Read.All",
 ];
 
+/// Directory roles by template id, with Microsoft's names; others have none here.
+pub const ROLES: [(&str, &str); 8] = [
+    ("62e90394-69f5-4237-9190-012177145e10", "Global Administrator"),
+    ("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator"),
+    ("c4e39bd9-1100-46d3-8c65-fb160da0071f", "Authentication Administrator"),
+    ("7be44c8a-adaf-4e2a-84d6-ab2649e08a13", "Privileged Authentication Administrator"),
+    ("729827e3-9c14-49f7-bb1b-9608f156bbb8", "Helpdesk Administrator"),
+    ("29232cdf-9323-42fd-ade2-1d097af3e4de", "Exchange Administrator"),
+    ("f2ef992c-3afb-46b9-b7cf-a126ee74c451", "Global Reader"),
+    ("88d8e3e3-8f55-4a1e-953a-9b9898b8876b", "Directory Readers"),
+];
+
 impl Directory {
     /// Adds an account and says its object id.
     pub fn add(&mut self, user: ModelUser) -> Uuid {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::journal::Kind;
@@ -121,10 +121,20 @@ struct Waiting {
     /// `None` fits any kind.
     kind: Option<Kind>,
     nth: usize,
-    /// Fires at every fitting request from the n-th on.
-    forever: bool,
+    lasts: Lasts,
     when: When,
     effect: Effect,
+}
+
+/// How often a fault fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasts {
+    /// At the n-th fitting request.
+    Once,
+    /// At every fitting request from the n-th on, before this instant.
+    Until(DateTime<Utc>),
+    /// At every fitting request from the n-th on.
+    Always,
 }
 
 /// The faults that wait, in the order in which they were given.
@@ -132,8 +142,8 @@ struct Waiting {
 pub(super) struct Faults(Vec<Waiting>);
 
 impl Faults {
-    pub(super) fn add(&mut self, kind: Option<Kind>, nth: usize, forever: bool, when: When, effect: Effect) {
-        self.0.push(Waiting { kind, nth: nth.max(1), forever, when, effect });
+    pub(super) fn add(&mut self, kind: Option<Kind>, nth: usize, lasts: Lasts, when: When, effect: Effect) {
+        self.0.push(Waiting { kind, nth: nth.max(1), lasts, when, effect });
     }
 
     pub(super) fn clear(&mut self) {
@@ -142,11 +152,12 @@ impl Faults {
 
     /// How many have not fired yet.
     pub(super) fn waiting(&self) -> usize {
-        self.0.iter().filter(|fault| !fault.forever).count()
+        self.0.iter().filter(|fault| fault.lasts == Lasts::Once).count()
     }
 
     /// Counts a request of `kind` and gives the fault that fires at it: the oldest of those due.
-    pub(super) fn due(&mut self, kind: Kind) -> Option<(When, Effect)> {
+    pub(super) fn due(&mut self, now: DateTime<Utc>, kind: Kind) -> Option<(When, Effect)> {
+        self.0.retain(|fault| !matches!(fault.lasts, Lasts::Until(end) if now >= end));
         let mut fires = None;
         let mut spent = None;
         for (at, fault) in self.0.iter_mut().enumerate() {
@@ -157,7 +168,7 @@ impl Faults {
                 fault.nth -= 1;
             } else if fires.is_none() {
                 fires = Some((fault.when, fault.effect.clone()));
-                spent = (!fault.forever).then_some(at);
+                spent = (fault.lasts == Lasts::Once).then_some(at);
             }
         }
         if let Some(at) = spent {
@@ -171,23 +182,36 @@ impl Faults {
 mod tests {
     use super::*;
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
     #[test]
     fn a_fault_fires_once_at_the_nth_of_its_kind() {
         let mut faults = Faults::default();
-        faults.add(Some(Kind::PassCreate), 2, false, When::Before, Effect::Reset);
-        assert!(faults.due(Kind::PassCreate).is_none());
-        assert!(faults.due(Kind::PassList).is_none());
-        assert!(matches!(faults.due(Kind::PassCreate), Some((When::Before, Effect::Reset))));
-        assert!(faults.due(Kind::PassCreate).is_none());
+        faults.add(Some(Kind::PassCreate), 2, Lasts::Once, When::Before, Effect::Reset);
+        assert!(faults.due(NOW, Kind::PassCreate).is_none());
+        assert!(faults.due(NOW, Kind::PassList).is_none());
+        assert!(matches!(faults.due(NOW, Kind::PassCreate), Some((When::Before, Effect::Reset))));
+        assert!(faults.due(NOW, Kind::PassCreate).is_none());
         assert_eq!(faults.waiting(), 0);
     }
 
     #[test]
     fn a_fault_of_any_kind_counts_all_requests() {
         let mut faults = Faults::default();
-        faults.add(None, 3, false, When::After, Effect::Html);
-        assert!(faults.due(Kind::Token).is_none());
-        assert!(faults.due(Kind::User).is_none());
-        assert!(faults.due(Kind::Policy).is_some());
+        faults.add(None, 3, Lasts::Once, When::After, Effect::Html);
+        assert!(faults.due(NOW, Kind::Token).is_none());
+        assert!(faults.due(NOW, Kind::User).is_none());
+        assert!(faults.due(NOW, Kind::Policy).is_some());
+    }
+
+    #[test]
+    fn a_fault_with_an_end_fires_until_then() {
+        let mut faults = Faults::default();
+        let end = NOW + TimeDelta::minutes(2);
+        faults.add(None, 1, Lasts::Until(end), When::Before, Effect::throttled(Some("10")));
+        assert!(faults.due(NOW, Kind::User).is_some());
+        assert!(faults.due(end - TimeDelta::seconds(1), Kind::Policy).is_some());
+        assert!(faults.due(end, Kind::User).is_none());
+        assert_eq!(faults.waiting(), 0);
     }
 }

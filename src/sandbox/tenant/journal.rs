@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use axum::http::Method;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 
 /// So many entries are kept; the oldest go. Enough for ten thousand hires of a large test.
 const KEPT: usize = 100_000;
@@ -100,6 +101,8 @@ pub struct Seen {
     pub applied: Option<u16>,
     /// A fault fired at it.
     pub faulted: bool,
+    /// It ended without an answer.
+    pub cut: bool,
     /// When it arrived, by the tenant's clock.
     pub at: DateTime<Utc>,
     /// Header `client-request-id`.
@@ -120,6 +123,7 @@ pub(super) struct Journal {
     entries: VecDeque<Seen>,
     count: usize,
     by_kind: BTreeMap<Kind, usize>,
+    watcher: Option<mpsc::Sender<Seen>>,
 }
 
 impl Journal {
@@ -141,6 +145,21 @@ impl Journal {
         if let Some(seen) = n.checked_sub(first).and_then(|at| self.entries.get_mut(at)) {
             change(seen);
         }
+    }
+
+    /// From now on, who watches hears of every request that has ended.
+    pub(super) fn watch(&mut self, watcher: mpsc::Sender<Seen>) {
+        self.watcher = Some(watcher);
+    }
+
+    /// The request of that number has ended.
+    pub(super) fn end(&mut self, n: usize, change: impl FnOnce(&mut Seen)) {
+        let watcher = self.watcher.clone();
+        self.amend(n, |seen| {
+            change(seen);
+            // A reader that is gone or slow misses it.
+            let _ = watcher.map(|watcher| watcher.try_send(seen.clone()));
+        });
     }
 
     pub(super) fn count(&self) -> usize {

@@ -15,7 +15,7 @@ use std::{io, net};
 use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ mod wire;
 pub use directory::{
     Directory, ModelContact, ModelDomain, ModelGroup, ModelIdentity, ModelPolicy, ModelTarget, ModelUser, OneTimeDemand,
 };
-pub use faults::{Echo, Effect, Fault, When};
+pub use faults::{Echo, Effect, Fault, Lasts, When};
 pub use journal::{Kind, Seen};
 pub use passes::ModelPass;
 
@@ -46,6 +46,9 @@ use super::mailbox::ModelMailServer;
 use super::tls::Ca;
 use crate::clock::Clock;
 use state::Shared;
+
+/// Answered requests that wait for their reader.
+const WATCHED: usize = 10_000;
 
 /// The model tenant. Clones are the same tenant; the last one ends it.
 #[derive(Clone)]
@@ -187,6 +190,21 @@ impl ModelTenant {
         self.shared.lock().journal.entries()
     }
 
+    /// Requests from now on, each when it has been answered or cut off, without secrets. Nobody waits
+    /// for a reader who is slow: what does not fit is left out. There is one reader; the last who asks.
+    pub fn watch(&self) -> mpsc::Receiver<Seen> {
+        let (sender, receiver) = mpsc::channel(WATCHED);
+        self.shared.lock().journal.watch(sender);
+        receiver
+    }
+
+    /// Puts in a pass of an earlier run; nobody can sign in with it, for its code is not kept.
+    pub fn remember(&self, user: Uuid, pass: ModelPass) {
+        let mut state = self.shared.lock();
+        let code = passes::code(state.directory.policy.length);
+        state.passes.remember(user, ModelPass { code, ..pass });
+    }
+
     /// How many requests have arrived.
     pub fn requests(&self) -> usize {
         self.shared.lock().journal.count()
@@ -200,17 +218,22 @@ impl ModelTenant {
     /// Lets a fault wait for its request.
     pub fn fault(&self, fault: Fault) {
         let Fault { kind, nth, when, effect } = fault;
-        self.shared.lock().faults.add(Some(kind), nth, false, when, effect);
+        self.shared.lock().faults.add(Some(kind), nth, Lasts::Once, when, effect);
     }
 
     /// A fault at the n-th request of any kind from now (1 = the next).
     pub fn fault_any(&self, nth: usize, when: When, effect: Effect) {
-        self.shared.lock().faults.add(None, nth, false, when, effect);
+        self.shared.lock().faults.add(None, nth, Lasts::Once, when, effect);
     }
 
     /// A fault at every request of a kind (`None`: of any) until [`ModelTenant::heal`].
     pub fn fault_each(&self, kind: Option<Kind>, when: When, effect: Effect) {
-        self.shared.lock().faults.add(kind, 1, true, when, effect);
+        self.shared.lock().faults.add(kind, 1, Lasts::Always, when, effect);
+    }
+
+    /// A fault at every request of a kind (`None`: of any) until that instant of the model's clock.
+    pub fn fault_until(&self, end: DateTime<Utc>, kind: Option<Kind>, when: When, effect: Effect) {
+        self.shared.lock().faults.add(kind, 1, Lasts::Until(end), when, effect);
     }
 
     /// Forgets all faults that wait. Holds that were reached go on holding.

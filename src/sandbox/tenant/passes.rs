@@ -246,6 +246,11 @@ impl Passes {
         history.push(pass);
     }
 
+    /// Puts a pass of an earlier run into the history, as it was.
+    pub(super) fn remember(&mut self, user: Uuid, pass: ModelPass) {
+        self.0.entry(user).or_default().push(pass);
+    }
+
     /// Deletes a pass; `false` when there is none of that id (any more).
     pub(super) fn delete(&mut self, now: DateTime<Utc>, user: Uuid, id: &str) -> bool {
         let mut history = self.0.get_mut(&user).into_iter().flatten();

@@ -116,7 +116,8 @@ fn arrive(shared: &Shared, request: Request<Body>, body: &Bytes) -> Asked {
     let kind = Kind::of(request.method(), request.uri().path());
     let content_type = text("content-type");
     let mut state = shared.lock();
-    let fault = state.faults.due(kind);
+    let now = shared.now(&state);
+    let fault = state.faults.due(now, kind);
     let seen = Seen {
         n: 0,
         kind,
@@ -125,7 +126,8 @@ fn arrive(shared: &Shared, request: Request<Body>, body: &Bytes) -> Asked {
         status: 0,
         applied: None,
         faulted: fault.is_some(),
-        at: shared.now(&state),
+        cut: false,
+        at: now,
         client_request_id: text("client-request-id"),
         body: readable(content_type.as_deref(), body),
         content_type,
@@ -138,22 +140,32 @@ fn arrive(shared: &Shared, request: Request<Body>, body: &Bytes) -> Asked {
     Asked { kind, n, ids, request, fault }
 }
 
-/// Before, the tenant's own work, after, and the journal.
+/// The journal learns of every end, also of a cut.
 async fn work(shared: Arc<Shared>, router: Router, asked: Asked) -> Result<Response<Body>, Cut> {
+    let n = asked.n;
+    let ended = worked(&shared, router, asked).await;
+    if ended.is_err() {
+        shared.lock().journal.end(n, |seen| seen.cut = true);
+    }
+    ended
+}
+
+/// Before, the tenant's own work, after, and the journal.
+async fn worked(shared: &Shared, router: Router, asked: Asked) -> Result<Response<Body>, Cut> {
     let Asked { kind, n, ids, mut request, fault } = asked;
     let mut ready = None;
     if let Some((When::Before, effect)) = &fault {
-        ready = unanswered(&shared, effect).await?;
+        ready = unanswered(shared, effect).await?;
     }
     if ready.is_none() {
         if let Some((_, Effect::Echo(echo))) = &fault {
             request.extensions_mut().insert(*echo);
         }
-        let own = apply(&shared, router, request, n, &ids).await?;
+        let own = apply(shared, router, request, n, &ids).await?;
         ready = Some(match &fault {
             // These change an answer, so they have no side.
             Some((_, effect @ (Effect::NoCode | Effect::NullCode)) | (When::After, effect)) => {
-                altered(&shared, effect, own).await?
+                altered(shared, effect, own).await?
             }
             Some((When::Before, _)) | None => own,
         });
@@ -161,7 +173,7 @@ async fn work(shared: Arc<Shared>, router: Router, asked: Asked) -> Result<Respo
     let mut ready = ready.ok_or(Cut)?;
     let mut state = shared.lock();
     ids.mark(&mut ready.headers, kind, &http_date(shared.now(&state)));
-    state.journal.amend(n, |seen| {
+    state.journal.end(n, |seen| {
         seen.status = ready.status.as_u16();
         seen.answer = readable(None, &ready.body);
         seen.answer_type =
