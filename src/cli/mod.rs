@@ -62,7 +62,9 @@ enum Command {
         after_help = "Example: firstpass run --once --json\n\nExit status: 0 done, or ended by SIGTERM; with --once 1 when a hire needs a person, a file is held,\nrows were rejected, or a tenant, the mail server or the clock stops us; 78 settings unusable."
     )]
     Run(run::Args),
-    /// Plays some days in fast time with a model tenant and mail server; nothing to set up.
+    /// Plays some days in fast time with a model tenant and mail server; nothing to set up. With --serve:
+    /// the models alone, at real time.
+    #[command(after_help = sandbox::serve::HOW)]
     #[command(after_help = "Example: firstpass sandbox /tmp/try")]
     Sandbox(sandbox::Args),
     /// Every setting and file, one line each with the fix.

@@ -56,6 +56,14 @@ impl Out {
         stdout.flush()
     }
 
+    /// One JSON document in one line, for what goes on and on.
+    pub fn record(self, record: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(record)?;
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", escape_json(&text))?;
+        stdout.flush()
+    }
+
     /// Columns under their heads; says `nothing` instead of an empty table.
     pub fn table<const N: usize>(self, heads: [&str; N], rows: &[[String; N]], nothing: &str) -> io::Result<()> {
         if rows.is_empty() {

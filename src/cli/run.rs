@@ -72,7 +72,7 @@ fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
 }
 
 /// SIGTERM (systemd) and SIGINT (Ctrl-C) ask for an orderly end.
-fn stop_on_signals() -> Result<CancellationToken, Trouble> {
+pub(super) fn stop_on_signals() -> Result<CancellationToken, Trouble> {
     let failed = |error| Trouble::Failed(format!("signals cannot be waited for: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -4,11 +4,14 @@
 //! HTTPS, SMTP, files and state are real; the time is a clock in hand that jumps from moment to
 //! moment. Reading order: [`folder`] (where it plays), [`play`] (the days), [`telling`] (what is seen
 //! as sentences), [`narrator`] (how they are shown), [`closing`] (what is left to look at).
+//!
+//! [`serve`] is the other half: the models alone, at real time, for the service of another process.
 
 pub mod closing;
 pub mod folder;
 pub mod narrator;
 pub mod play;
+pub mod serve;
 pub mod telling;
 
 use std::path::PathBuf;
@@ -35,10 +38,20 @@ use play::Play;
 /// Where it plays.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A new or empty folder, or one where a sandbox played before; what that left is replaced.
-    #[arg(value_name = "DIR", default_value = "sandbox")]
-    dir: PathBuf,
+    /// A new or empty folder, or one of an earlier sandbox. Default: sandbox, where what an earlier play
+    /// left is replaced; with --serve: sandbox-serve, where everything is kept.
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The model tenant and mail server alone, at real time, until Ctrl-C or SIGTERM, for trying your own
+    /// feed, letters and schedule.
+    #[arg(long)]
+    serve: bool,
+    #[command(flatten)]
+    serving: serve::ServeArgs,
 }
+
+/// Where a play goes without a DIR.
+const DIR: &str = "sandbox";
 
 /// What `sandbox --json` prints. No code is in it: codes are in the letters.
 #[derive(Debug, Serialize)]
@@ -57,7 +70,11 @@ struct Played<'a> {
 
 /// Plays.
 pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
-    let folder = Folder::prepare(&args.dir)?;
+    if args.serve {
+        return serve::serve(args.dir.as_deref(), &args.serving, out).await;
+    }
+    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from(DIR));
+    let folder = Folder::prepare(&dir)?;
     let (from, _) = story::span();
     let clock = Clock::hand(from);
     let (tenant, mail) = stage(&folder, &clock)?;
@@ -82,7 +99,7 @@ pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
     let (places, next) = (closing::places(&folder), closing::next(&folder));
     if out.is_json() {
         out.document(&Played {
-            dir: args.dir.display().to_string(),
+            dir: dir.display().to_string(),
             story: narrator.told(),
             hires: &hires,
             files: &files,

@@ -95,13 +95,13 @@ pub fn next(folder: &Folder) -> Vec<Try> {
 }
 
 /// As this program was called, when that was by a path; a shell finds it by its name otherwise.
-fn our_name() -> String {
+pub(super) fn our_name() -> String {
     let name = std::env::args_os().next().and_then(|name| name.into_string().ok());
     name.filter(|name| name.contains('/')).unwrap_or_else(|| "firstpass".to_owned())
 }
 
 /// As a shell reads it back.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         word.to_owned()
@@ -161,6 +161,10 @@ pub fn show(out: Out, hires: &[ReviewRow], places: &[Place], next: &[Try]) -> io
     for a_try in next {
         out.lines([format!("  # {}", a_try.what), format!("  {}", a_try.command)])?;
     }
+    out.lines([""])?;
+    let serve =
+        "Your own feed, letters and schedule against the same models, at real time: `firstpass sandbox --serve`";
+    out.lines(broken(serve, "", ""))?;
     Ok(())
 }
 
