@@ -65,7 +65,6 @@ enum Command {
     /// Plays some days in fast time with a model tenant and mail server; nothing to set up. With --serve:
     /// the models alone, at real time.
     #[command(after_help = sandbox::serve::HOW)]
-    #[command(after_help = "Example: firstpass sandbox /tmp/try")]
     Sandbox(sandbox::Args),
     /// Every setting and file, one line each with the fix.
     #[command(

@@ -38,6 +38,7 @@ mod mornings;
 mod outages;
 mod play;
 mod service;
+mod serving;
 mod stories;
 mod unknown;
 mod world;

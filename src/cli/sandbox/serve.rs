@@ -25,12 +25,11 @@ use crate::clock::Clock;
 use crate::config::Tls;
 use crate::sandbox::mailbox::{Happened, ModelMailServer, Options};
 use crate::sandbox::serve::faults::{GraphFault, MailFault};
-use crate::sandbox::serve::stage::Login;
 use crate::sandbox::serve::today::{Today, today};
 use crate::sandbox::serve::{example, kept};
 use crate::sandbox::settings::{self, CA_FILE, CLIENT_SECRET_FILE, MAIL_PASSWORD_FILE, MAIL_USER, Places};
 use crate::sandbox::story;
-use crate::sandbox::tenant::{ModelTenant, Seen};
+use crate::sandbox::tenant::{Kind, ModelTenant, Seen};
 use crate::sandbox::tls::Ca;
 use home::Home;
 use lines::Line;
@@ -75,6 +74,8 @@ pub struct ServeArgs {
 
 /// Below `sandbox --help`.
 pub const HOW: &str = "\
+Example: firstpass sandbox /tmp/try
+
 To see a morning soon with --serve:
   firstpass sandbox --serve                              # terminal 1
   firstpass --config sandbox-serve/firstpass.toml run    # terminal 2
@@ -107,7 +108,7 @@ pub async fn serve(dir: Option<&Path>, args: &ServeArgs, out: Out) -> Result<End
     let (path, told) = directory_file(&home, args)?;
     let watched = Watched::open(&path)?;
     let more = more_faults(&args.fault);
-    watched.set(&models.tenant, &models.mail, &models.login, &more);
+    watched.set(&models.tenant, &models.mail, &more);
     let n_passes = match home.read(PASSES)? {
         Some(text) => kept::remember(&text, &models.tenant).map_err(|error| {
             Trouble::Failed(format!("{}: {error}; remove it to begin without passes", home.path(PASSES).display()))
@@ -182,7 +183,6 @@ impl From<Unusable> for Trouble {
 struct Models {
     tenant: ModelTenant,
     mail: ModelMailServer,
-    login: Login,
     places: Places,
 }
 
@@ -206,20 +206,22 @@ impl Models {
         let tenant = ModelTenant::start(&ca, Clock::System, args.tenant_port)
             .map_err(|error| port_trouble(&error, args.tenant_port, "--tenant-port"))?;
         tenant.edit(|directory| secret.trim().clone_into(&mut directory.client_secret));
-        let login = (MAIL_USER.to_owned(), password.trim().to_owned());
         let options = Options {
             tls: Tls::Starttls,
-            users: vec![login.clone()],
+            users: vec![(MAIL_USER.to_owned(), password.trim().to_owned())],
             folder: Some(home.path("letters")),
             clock: Clock::System,
             ..Options::default()
         };
         let mail = ModelMailServer::start(&ca, options, args.mail_port)
             .map_err(|error| port_trouble(&error, args.mail_port, "--mail-port"))?;
+        // Letters may come by Graph, and logins by token.
+        tenant.mail_goes_to(&mail);
+        mail.takes_tokens_of(&tenant);
         let (tenant_id, client_id) = tenant.edit(|directory| (directory.tenant_id, directory.client_id.clone()));
         let origin = tenant.origin().origin().ascii_serialization();
         let places = Places { tenant_id, client_id, origin, mail_port: mail.port() };
-        Ok(Self { tenant, mail, login, places })
+        Ok(Self { tenant, mail, places })
     }
 }
 
@@ -259,7 +261,8 @@ impl Service<'_> {
                     let tenant = &self.models.tenant;
                     let upn = |id| tenant.edit(|directory| directory.users.get(&id).map(|user| user.upn.clone()));
                     let line = lines::request(&seen, upn);
-                    self.unsaved |= line.pass.is_some();
+                    // A pass is made, deleted, or signed in with.
+                    self.unsaved |= line.pass.is_some() || seen.kind == Kind::Other;
                     self.tell(&line)?;
                 }
                 Some(happened) = letters.recv() => self.tell(&lines::mail(&happened, self.models.mail.now(), &folder))?,
@@ -269,8 +272,8 @@ impl Service<'_> {
     }
 
     fn look(&mut self) -> Result<(), Trouble> {
-        let Models { tenant, mail, login, .. } = self.models;
-        if let Some(told) = self.watched.again(tenant, mail, login) {
+        let Models { tenant, mail, .. } = self.models;
+        if let Some(told) = self.watched.again(tenant, mail) {
             self.tell(&Line::own(tenant.now(), told))?;
         }
         self.save()

@@ -27,6 +27,7 @@ const KEYS: &str = r#"# Who is in the model tenant of `firstpass sandbox --serve
 [graph]
 # Each fault: what is asked, what happens instead, how often.
 #   any token user manager methods roles groups policy domains pass-list pass-get pass-create pass-delete
+#   send-mail
 #   429 503 … (a status) · lost · lost-answer (it is done, the answer is lost) · late 30s · html · empty · half · no-code
 #   nothing (once) · 3 times · for 2m (from now) · always
 faults = [
@@ -39,11 +40,11 @@ faults = [
 [mail]
 #   any connect login from to data end (the whole letter) · 421 451 535 550 … · lost · lost-answer · late 30s
 faults = [
-    # "login 535 for 5m",
+    # "login 535 for 5m",                      # always: no password and no token is right
     # "end lost-answer",
 ]
 # refuse = ["carla.reyes@contoso.example"]   # nobody has this mailbox: 550
-# refuse_login = true                        # no password is right: 535
+# send_as = []                               # mailboxes besides onboarding@ that the app may send as (via = "graph")
 
 # A user. Only the UPN is needed.
 #   employee_id    as HR writes it

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::file::nearest;
+use super::file::{nearest, worded};
 use crate::sandbox::mailbox::{self, Verb};
 use crate::sandbox::tenant::{self, Effect, Kind};
 
@@ -56,7 +56,7 @@ pub struct MailFault {
 }
 
 /// What Graph is asked, in the words of this file.
-pub const ASKED: [(&str, Option<Kind>); 13] = [
+pub const ASKED: [(&str, Option<Kind>); 14] = [
     ("any", None),
     ("token", Some(Kind::Token)),
     ("user", Some(Kind::User)),
@@ -70,6 +70,7 @@ pub const ASKED: [(&str, Option<Kind>); 13] = [
     ("pass-get", Some(Kind::PassGet)),
     ("pass-create", Some(Kind::PassCreate)),
     ("pass-delete", Some(Kind::PassDelete)),
+    ("send-mail", Some(Kind::SendMail)),
 ];
 
 /// What the mail server is told, in the words of this file.
@@ -161,6 +162,9 @@ fn unknown_effect(what: &str, known: &[&str]) -> String {
     if what.is_empty() {
         return format!("it does not say what happens: a status from 400 to 599, {}", known.join(", "));
     }
+    if what.parse::<u64>().is_ok() {
+        return format!("{what} is no status of a fault; they are from 400 to 599");
+    }
     let near = nearest(what, known.iter().copied());
     format!("{what:?} cannot happen; write a status from 400 to 599, or did you mean {near:?}?")
 }
@@ -177,9 +181,12 @@ fn often(words: &[&str]) -> Result<Often, String> {
         ["for", time] => span(Some(time)).map(Often::For),
         [n, "times" | "time"] => match n.parse() {
             Ok(n @ 1..=MOST_TIMES) => Ok(Often::Times(n)),
-            Ok(_) | Err(_) => Err(format!("{n:?} times is no number from 1 to {MOST_TIMES}; more is `always`")),
+            Ok(_) | Err(_) => Err(format!("{n} times is none of 1 to {MOST_TIMES} times; more is `always`")),
         },
-        other => Err(format!("{:?} says nothing; write `3 times`, `for 2m`, `always`, or nothing", other.join(" "))),
+        other => {
+            let other = other.join(" ");
+            Err(format!("{other:?} does not say how often; write `3 times`, `for 2m`, `always`, or nothing for once"))
+        }
     }
 }
 
@@ -243,12 +250,12 @@ impl Serialize for MailFault {
 
 impl<'de> Deserialize<'de> for GraphFault {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+        worded(from, Self::parse)
     }
 }
 
 impl<'de> Deserialize<'de> for MailFault {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+        worded(from, Self::parse)
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 use uuid::Uuid;
@@ -96,8 +97,8 @@ pub struct Mail {
     pub faults: Vec<MailFault>,
     /// Addresses that nobody has: 550.
     pub refuse: Vec<String>,
-    /// No password is right: 535.
-    pub refuse_login: bool,
+    /// Mailboxes, besides the usual one, that the app may send as without `Mail.Send`.
+    pub send_as: Vec<String>,
 }
 
 /// `[[user]]`.
@@ -196,16 +197,35 @@ impl Default for Policy {
     }
 }
 
+/// Reads a text, and says what is wrong where the text stands; errors that are made later would stand
+/// where the list begins.
+pub(super) fn worded<'de, D: Deserializer<'de>, T>(
+    from: D,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    struct Words<F>(F);
+    impl<T, F: Fn(&str) -> Result<T, String>> Visitor<'_> for Words<F> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.0)(text).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Words(read))
+}
+
 /// A length of time, written as `90s` or `8h`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let wrong =
-            |_| serde::de::Error::custom(format!("{text:?} is no length of time; write it as \"90s\" or \"8h\""));
-        humantime::parse_duration(&text).map(Self).map_err(wrong)
+        worded(from, |text| {
+            let wrong = |_| format!("{text:?} is no length of time; write it as \"90s\" or \"8h\"");
+            humantime::parse_duration(text).map(Self).map_err(wrong)
+        })
     }
 }
 
@@ -233,12 +253,13 @@ pub struct Method(pub String);
 
 impl<'de> Deserialize<'de> for Method {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let known = METHODS.iter().find(|(word, _)| *word == text).map(|(_, kind)| (*kind).to_owned());
-        let method = known.or_else(|| text.ends_with("AuthenticationMethod").then(|| text.clone()));
-        method.map(Self).ok_or_else(|| {
-            let words = METHODS.iter().map(|(word, _)| *word);
-            serde::de::Error::custom(format!("there is no method {text:?}; did you mean {:?}?", nearest(&text, words)))
+        worded(from, |text| {
+            let known = METHODS.iter().find(|(word, _)| *word == text).map(|(_, kind)| *kind);
+            let method = known.or_else(|| text.ends_with("AuthenticationMethod").then_some(text));
+            method.map(|method| Self(method.to_owned())).ok_or_else(|| {
+                let words = METHODS.iter().map(|(word, _)| *word);
+                format!("there is no method {text:?}; did you mean {:?}?", nearest(text, words))
+            })
         })
     }
 }
@@ -250,15 +271,15 @@ pub struct Role(pub String);
 
 impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let known = ROLES.iter().find(|(_, name)| name.eq_ignore_ascii_case(&text)).map(|(id, _)| (*id).to_owned());
-        let role = known.or_else(|| Uuid::parse_str(&text).ok().map(|id| id.to_string()));
-        role.map(Self).ok_or_else(|| {
-            let names = ROLES.iter().map(|(_, name)| *name);
-            let near = nearest(&text, names);
-            serde::de::Error::custom(format!(
-                "no role {text:?} is known here; did you mean {near:?}? Any other is written as its template's id"
-            ))
+        worded(from, |text| {
+            let known = ROLES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(id, _)| (*id).to_owned());
+            let role = known.or_else(|| Uuid::parse_str(text).ok().map(|id| id.to_string()));
+            role.map(Self).ok_or_else(|| {
+                let near = nearest(text, ROLES.iter().map(|(_, name)| *name));
+                format!(
+                    "no role {text:?} is known here; did you mean {near:?}? Others are written as their template's id"
+                )
+            })
         })
     }
 }
@@ -357,12 +378,18 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The parser's words for an unknown key list every known one; the nearest is enough. Other words
-/// are left as they are.
+/// are left as they are, with the remedy.
 fn kindly(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field ") else { return message.replace('\n', " ") };
-    let mut quoted = rest.split('`').skip(1).step_by(2);
-    let Some(unknown) = quoted.next() else { return message.to_owned() };
-    format!("there is no key `{unknown}` here; did you mean `{}`?", nearest(unknown, quoted))
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.as_slice() {
+        [unknown, known @ ..] if message.starts_with("unknown field ") => {
+            let near = nearest(unknown, known.iter().copied());
+            format!("there is no key `{unknown}` here; did you mean `{near}`?")
+        }
+        [missing, ..] if message.starts_with("missing field ") => format!("the key `{missing}` is missing here"),
+        _ if message.ends_with("expected a string") => format!("{message}; write it in quotes"),
+        _ => message.replace('\n', " "),
+    }
 }
 
 /// The most alike of some words.

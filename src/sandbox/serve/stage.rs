@@ -12,21 +12,16 @@ use uuid::{Builder, Uuid};
 use super::faults::{GraphFault, MailFault, Often};
 use super::file::{Group, Policy, TenantFile, User};
 use crate::sandbox::mailbox::{self, ModelMailServer, Recipients};
+use crate::sandbox::settings::MAIL_USER;
 use crate::sandbox::tenant::{
     Directory, Fault, ModelContact, ModelDomain, ModelGroup, ModelPolicy, ModelTarget, ModelTenant, ModelUser,
 };
 
-/// Who signs in at the mail server.
-pub type Login = (String, String);
-
 /// Puts the file's tenant into the models; the registration of the app stays, and passes stay.
-pub fn stage(file: &TenantFile, tenant: &ModelTenant, mail: &ModelMailServer, login: &Login) {
+pub fn stage(file: &TenantFile, tenant: &ModelTenant, mail: &ModelMailServer) {
     tenant.edit(|directory| fill(file, directory));
     let refused: Vec<String> = file.mail.refuse.iter().map(|address| address.to_lowercase()).collect();
-    // A password that nobody has: the account still asks for one.
-    let nobody = (login.0.clone(), Uuid::new_v4().simple().to_string());
     mail.edit(|options| {
-        options.users = vec![if file.mail.refuse_login { nobody } else { login.clone() }];
         options.recipients = if refused.is_empty() { Recipients::All } else { Recipients::Except(refused) };
     });
 }
@@ -97,6 +92,13 @@ fn fill(file: &TenantFile, directory: &mut Directory) {
         .collect();
     let ids = ids(file);
     directory.users = file.users.iter().map(|user| account(user, &ids)).map(|user| (user.id, user)).collect();
+    // The mailbox that sends is always there, and a role in Exchange Online lets the app use it.
+    if directory.find(MAIL_USER).is_none() {
+        let sender = ModelUser { id: id_of("user", MAIL_USER), ..ModelUser::member(MAIL_USER, "Onboarding") };
+        directory.add(sender);
+    }
+    directory.may_send_as =
+        std::iter::once(MAIL_USER).chain(file.mail.send_as.iter().map(String::as_str)).map(str::to_owned).collect();
     directory.groups = groups(file);
     directory.policy = policy(&file.policy, &ids);
     directory.domains = domains(file);

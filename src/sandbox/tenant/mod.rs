@@ -31,6 +31,7 @@ mod pass_routes;
 mod passes;
 mod query;
 mod routes;
+mod sign_in;
 mod state;
 mod token;
 mod wire;
@@ -41,6 +42,7 @@ pub use directory::{
 pub use faults::{Echo, Effect, Fault, Lasts, When};
 pub use journal::{Kind, Seen};
 pub use passes::ModelPass;
+pub use sign_in::SIGN_IN;
 
 use super::mailbox::ModelMailServer;
 use super::tls::Ca;

@@ -19,6 +19,7 @@ use super::accounts;
 use super::answer::Answer;
 use super::directory::{Directory, ModelUser};
 use super::query::{self, Filter, Options};
+use super::sign_in;
 use super::state::Shared;
 use super::{mail_routes, pass_routes, token};
 
@@ -64,6 +65,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}", get(policy))
         .route("/v1.0/organization", get(organization))
         .route("/v1.0/domains", get(domains))
+        .route(sign_in::SIGN_IN, get(sign_in::page).post(sign_in::try_it))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)

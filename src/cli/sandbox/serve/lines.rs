@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::sandbox::mailbox::{Happened, Verb};
-use crate::sandbox::tenant::{Kind, Seen};
+use crate::sandbox::tenant::{Kind, SIGN_IN, Seen};
 
 /// One line; with `--json` one object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -58,7 +58,8 @@ impl Line {
     /// As people read it: `06:00:00Z  graph  …`.
     pub fn shown(&self) -> String {
         let time = self.at_utc.get(11..).unwrap_or_default();
-        let request = match (&self.method, &self.path, self.status) {
+        let path = self.path.as_deref().map(short);
+        let request = match (&self.method, &path, self.status) {
             (Some(method), Some(path), Some(0)) => format!("{method} {path} no answer"),
             (Some(method), Some(path), Some(status)) => format!("{method} {path} {status}"),
             _ => String::new(),
@@ -67,6 +68,13 @@ impl Line {
         let between = if request.is_empty() || self.text.is_empty() { "" } else { "  " };
         format!("{time}  {:<7} {request}{between}{}{file}", self.what, self.text)
     }
+}
+
+/// Without the list of members, which is the same every time.
+fn short(path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
+    let query: Vec<&str> = query.split('&').filter(|part| !part.starts_with("$select=")).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }
 
 fn stamp(at: DateTime<Utc>) -> String {
@@ -82,6 +90,7 @@ pub fn request(seen: &Seen, upn: impl Fn(Uuid) -> Option<String>) -> Line {
     let (pass, told) = match (seen.kind, seen.applied) {
         (Kind::PassCreate, Some(201)) => (Some("made"), made(seen, whose)),
         (Kind::PassDelete, Some(204)) => (Some("deleted"), format!("the pass of {whose} is deleted")),
+        (Kind::Other, Some(applied)) if path == SIGN_IN => (None, signed_in(seen, applied)),
         _ => (None, refusal(seen).or_else(|| user.clone()).unwrap_or_default()),
     };
     let fault = match (seen.faulted, told.is_empty()) {
@@ -112,6 +121,15 @@ fn made(seen: &Seen, whose: &str) -> String {
     };
     let uses = if member("isUsableOnce").and_then(Value::as_bool) == Some(true) { "once" } else { "several times" };
     format!("a pass for {whose} is made: {uses}, {} until {}", stamp(start), stamp(until))
+}
+
+fn signed_in(seen: &Seen, applied: u16) -> String {
+    let member = |name: &str| seen.body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+    match (member("user"), applied) {
+        (None, _) => "the page to sign in".to_owned(),
+        (Some(user), 200) => format!("{user} signs in with a code: it works"),
+        (Some(user), _) => format!("{user} signs in with a code: it does not work"),
+    }
 }
 
 /// Graph's code, or the token endpoint's number.

@@ -12,6 +12,7 @@ use super::{SETTINGS, TODAY};
 use crate::cli::out::Out;
 use crate::sandbox::serve::today::Today;
 use crate::sandbox::settings::{CA_FILE, CLIENT_SECRET_FILE, MAIL_PASSWORD_FILE, MAIL_USER, Places, to_paste};
+use crate::sandbox::tenant::SIGN_IN;
 
 /// What there is to say.
 pub struct Opening<'a> {
@@ -148,6 +149,8 @@ impl Opening<'_> {
             let (file, drop) = (quoted(&self.path(TODAY)), quoted(&format!("{}/", self.path("drop"))));
             tries.push(("a file with starts of today; letters come within minutes", format!("cp {file} {drop}")));
         }
+        let page = format!("{}{}", self.places.origin, SIGN_IN);
+        tries.push(("the hire's first sign-in: a page for a user and a code from a letter (the browser warns)", page));
         tries.push(("who starts when", format!("{firstpass} plan")));
         tries
     }

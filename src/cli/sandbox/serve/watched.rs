@@ -10,7 +10,7 @@ use super::home::read;
 use crate::sandbox::mailbox::ModelMailServer;
 use crate::sandbox::serve::changes::changes;
 use crate::sandbox::serve::faults::{GraphFault, MailFault};
-use crate::sandbox::serve::stage::{Login, set_faults, stage};
+use crate::sandbox::serve::stage::{set_faults, stage};
 use crate::sandbox::serve::{BadFile, TenantFile};
 use crate::sandbox::tenant::ModelTenant;
 
@@ -68,21 +68,15 @@ impl Watched {
     }
 
     /// Puts everything in place; `more` faults are of the command line.
-    pub fn set(
-        &self,
-        tenant: &ModelTenant,
-        mail: &ModelMailServer,
-        login: &Login,
-        more: &(Vec<GraphFault>, Vec<MailFault>),
-    ) {
-        stage(&self.file, tenant, mail, login);
+    pub fn set(&self, tenant: &ModelTenant, mail: &ModelMailServer, more: &(Vec<GraphFault>, Vec<MailFault>)) {
+        stage(&self.file, tenant, mail);
         let graph = [self.file.graph.faults.as_slice(), &more.0].concat();
         let letters = [self.file.mail.faults.as_slice(), &more.1].concat();
         set_faults(&graph, &letters, tenant, mail);
     }
 
     /// Looks at it again; a sentence when it changed.
-    pub fn again(&mut self, tenant: &ModelTenant, mail: &ModelMailServer, login: &Login) -> Option<String> {
+    pub fn again(&mut self, tenant: &ModelTenant, mail: &ModelMailServer) -> Option<String> {
         let now = look(&self.path);
         if now == self.look {
             return None;
@@ -98,7 +92,7 @@ impl Watched {
         let others = file.graph.faults != self.file.graph.faults || file.mail.faults != self.file.mail.faults;
         let mut parts = changes(&self.file, &file);
         (self.text, self.file) = (text, file);
-        stage(&self.file, tenant, mail, login);
+        stage(&self.file, tenant, mail);
         if others || saved_as_it_was {
             set_faults(&self.file.graph.faults, &self.file.mail.faults, tenant, mail);
             parts.extend((faults > 0).then(|| format!("{n_faults} ({faults})")));
