@@ -197,9 +197,9 @@ impl Models {
         })?;
         // The certificate is signed anew each time, but one of the same key is as good as another.
         if had_key {
-            drop(home.keep(CA_FILE, || Ok(ca.pem().to_owned()))?)
+            drop(home.keep(CA_FILE, || Ok(ca.pem().to_owned()))?);
         } else {
-            home.replace(CA_FILE, ca.pem())?
+            home.replace(CA_FILE, ca.pem())?;
         }
         let secret = home.keep(CLIENT_SECRET_FILE, random)?;
         let password = home.keep(MAIL_PASSWORD_FILE, random)?;
@@ -289,9 +289,9 @@ impl Service<'_> {
 
     fn tell(&self, line: &Line) -> Result<(), Trouble> {
         if self.out.is_json() {
-            self.out.record(line)?
+            self.out.record(line)?;
         } else {
-            self.out.lines([line.shown()])?
+            self.out.lines([line.shown()])?;
         }
         Ok(())
     }

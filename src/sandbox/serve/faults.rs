@@ -108,17 +108,16 @@ impl GraphFault {
             let near = nearest(asked, ASKED.iter().map(|(word, _)| *word));
             return Err(format!("{asked:?} is nothing that Graph is asked; did you mean {near:?}?"));
         };
-        use tenant::When::{After, Before};
         let what = words.next().unwrap_or_default();
         let (when, effect) = match (what, what.parse::<u16>()) {
-            (_, Ok(status @ 400..=599)) => (Before, graph_status(status)),
-            ("lost", _) => (Before, Effect::Reset),
-            ("lost-answer", _) => (After, Effect::Reset),
-            ("late", _) => (Before, Effect::Delay(span(words.next())?)),
-            ("html", _) => (Before, Effect::Html),
-            ("empty", _) => (After, Effect::EmptyBody),
-            ("half", _) => (After, Effect::CutJson),
-            ("no-code", _) => (After, Effect::NoCode),
+            (_, Ok(status @ 400..=599)) => (tenant::When::Before, graph_status(status)),
+            ("lost", _) => (tenant::When::Before, Effect::Reset),
+            ("lost-answer", _) => (tenant::When::After, Effect::Reset),
+            ("late", _) => (tenant::When::Before, Effect::Delay(span(words.next())?)),
+            ("html", _) => (tenant::When::Before, Effect::Html),
+            ("empty", _) => (tenant::When::After, Effect::EmptyBody),
+            ("half", _) => (tenant::When::After, Effect::CutJson),
+            ("no-code", _) => (tenant::When::After, Effect::NoCode),
             _ => return Err(unknown_effect(what, &GRAPH_EFFECTS)),
         };
         let often = often(&words.collect::<Vec<_>>())?;
@@ -144,13 +143,14 @@ impl MailFault {
             let near = nearest(told, TOLD.iter().map(|(word, _)| *word));
             return Err(format!("{told:?} is nothing that a mail server is told; did you mean {near:?}?"));
         };
-        use mailbox::When::{After, Before};
         let what = words.next().unwrap_or_default();
         let (when, effect) = match (what, what.parse::<u16>()) {
-            (_, Ok(status @ 400..=599)) => (Before, mailbox::Effect::Reply(status, mail_words(status).to_owned())),
-            ("lost", _) => (Before, mailbox::Effect::Drop),
-            ("lost-answer", _) => (After, mailbox::Effect::Drop),
-            ("late", _) => (Before, mailbox::Effect::Delay(span(words.next())?)),
+            (_, Ok(status @ 400..=599)) => {
+                (mailbox::When::Before, mailbox::Effect::Reply(status, mail_words(status).to_owned()))
+            }
+            ("lost", _) => (mailbox::When::Before, mailbox::Effect::Drop),
+            ("lost-answer", _) => (mailbox::When::After, mailbox::Effect::Drop),
+            ("late", _) => (mailbox::When::Before, mailbox::Effect::Delay(span(words.next())?)),
             _ => return Err(unknown_effect(what, &MAIL_EFFECTS)),
         };
         let often = often(&words.collect::<Vec<_>>())?;

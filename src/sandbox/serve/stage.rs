@@ -173,20 +173,16 @@ fn policy(policy: &Policy, ids: &BTreeMap<String, Uuid>) -> ModelPolicy {
 
 /// The domains that the file names, else those of its people.
 fn domains(file: &TenantFile) -> Vec<ModelDomain> {
-    let of = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
-    let names: Vec<String> = match &file.tenant.domains {
-        Some(names) => names.clone(),
-        None => {
-            let addresses = file
-                .users
-                .iter()
-                .filter(|user| !user.guest)
-                .flat_map(|user| [Some(user.upn.get_ref().as_str()), user.mail.as_deref()].into_iter().flatten());
-            let found: BTreeSet<String> = addresses.filter_map(of).collect();
-            found.into_iter().collect()
-        }
-    };
+    let names = file.tenant.domains.clone().unwrap_or_else(|| domains_of_people(file));
     let domain =
         |(n, name): (usize, &String)| ModelDomain { default: n == 0, initial: n == 0, ..ModelDomain::verified(name) };
     names.iter().enumerate().map(domain).collect()
+}
+
+fn domains_of_people(file: &TenantFile) -> Vec<String> {
+    let own = file.users.iter().filter(|user| !user.guest);
+    let addresses = own.flat_map(|user| [Some(user.upn.get_ref()), user.mail.as_ref()].into_iter().flatten());
+    let found: BTreeSet<String> =
+        addresses.filter_map(|address| address.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase()).collect();
+    found.into_iter().collect()
 }

@@ -157,8 +157,10 @@ impl Journal {
         let watcher = self.watcher.clone();
         self.amend(n, |seen| {
             change(seen);
-            // A reader that is gone or slow misses it.
-            let _ = watcher.map(|watcher| watcher.try_send(seen.clone()));
+            if let Some(watcher) = &watcher {
+                // A reader that is gone or slow misses it.
+                let _ = watcher.try_send(seen.clone());
+            }
         });
     }
 
