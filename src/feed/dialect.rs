@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::csv::Unreadable;
-use crate::rules::headers::is_known;
+use crate::rules::headers::{LINE_COLUMN, is_known};
 
 /// What may stand between two columns; the first wins where nothing else decides.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -43,6 +43,9 @@ pub(crate) fn recognise(head: &[u8], named: &BTreeMap<String, String>) -> Result
             )),
         };
     }
+    if let Some(delimiter) = ours(head) {
+        return Ok(Dialect { delimiter, sep_line: false });
+    }
     let delimiter = DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(head, *delimiter, named)).unwrap_or(b',');
     Ok(Dialect { delimiter, sep_line: false })
 }
@@ -59,6 +62,13 @@ fn separator(line: &[u8]) -> Option<Option<u8>> {
     // A header that only begins so (`sep=arate,…`) is none.
     let first = rest.first().copied();
     (word.eq_ignore_ascii_case(b"sep=") && rest.iter().all(|byte| Some(*byte) == first)).then_some(first)
+}
+
+/// What stands behind the first header of a file of rejected rows: no other header of it may decide.
+fn ours(head: &[u8]) -> Option<u8> {
+    let head = head.strip_prefix(b"\"").unwrap_or(head).strip_prefix(LINE_COLUMN.as_bytes())?;
+    let next = head.strip_prefix(b"\"").unwrap_or(head).first()?;
+    DELIMITERS.iter().copied().find(|delimiter| delimiter == next)
 }
 
 /// How many headers are known, then how many there are at all.
@@ -97,6 +107,8 @@ mod tests {
         assert_eq!(of("\"Worker;ID\",\"Hire|Date\",x"), ',');
         assert_eq!(of("Wo, genau;Personalnummer"), ';');
         assert_eq!(of("\n;;;\nWorkerID;HireDate\n"), ';');
+        assert_eq!(of("\"firstpass_line\",\"firstpass_reason\",\"x;WorkerID;HireDate;City;Zone;Site\""), ',');
+        assert_eq!(of("firstpass_line;firstpass_reason;WorkerID;HireDate"), ';', "saved again by a spreadsheet");
         assert_eq!(of("a;b;c"), ';', "for the sentence about unknown headers");
         assert_eq!(of("a"), ',');
         assert_eq!(of(""), ',');

@@ -28,9 +28,16 @@ pub(crate) struct Written {
     encoding: Option<&'static Encoding>,
     /// Bytes of the BOM.
     bom: u64,
+    /// The settings say so, not the file.
+    by_settings: bool,
 }
 
 impl Written {
+    /// Whether the settings say so, not the file.
+    pub(crate) fn by_settings(self) -> bool {
+        self.by_settings
+    }
+
     /// For sentences.
     pub(crate) fn name(self) -> &'static str {
         self.encoding.map_or("UTF-8", Encoding::name)
@@ -48,9 +55,9 @@ pub(crate) fn recognise(file: &File, named: Option<&'static Encoding>) -> Result
     if let Some(what) = no_text(first) {
         return Err(Unreadable::File(format!("the file {what}. Nothing was taken")));
     }
-    let utf16 = |encoding, bom| Ok(Written { encoding: Some(encoding), bom });
+    let utf16 = |encoding, bom| Ok(Written { encoding: Some(encoding), bom, by_settings: false });
     if first.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        return Ok(Written { encoding: None, bom: 3 });
+        return Ok(Written { encoding: None, bom: 3, by_settings: false });
     }
     if first.starts_with(&[0xFF, 0xFE]) {
         return utf16(UTF_16LE, 2);
@@ -67,9 +74,9 @@ pub(crate) fn recognise(file: &File, named: Option<&'static Encoding>) -> Result
     }
     match named {
         Some(encoding) if !encoding.is_ascii_compatible() || !is_utf8(file)? => {
-            Ok(Written { encoding: Some(encoding), bom: 0 })
+            Ok(Written { encoding: Some(encoding), bom: 0, by_settings: true })
         }
-        Some(_) | None => Ok(Written { encoding: None, bom: 0 }),
+        Some(_) | None => Ok(Written { encoding: None, bom: 0, by_settings: false }),
     }
 }
 
@@ -144,6 +151,8 @@ struct Decoding {
     from: usize,
     to: usize,
     last: bool,
+    /// The decoder gave its last letter and must not be asked again.
+    over: bool,
     malformed: bool,
 }
 
@@ -168,6 +177,7 @@ impl Text {
                 from: 0,
                 to: 0,
                 last: false,
+                over: false,
                 malformed: false,
             })
         });
@@ -206,6 +216,9 @@ impl Decoding {
             if self.malformed {
                 return Err(io::Error::other("malformed bytes"));
             }
+            if self.over {
+                return Ok(0);
+            }
             if self.from == self.to && !self.last {
                 (self.from, self.to) = (0, raw(&mut self.raw)?);
                 self.last = self.to == 0;
@@ -217,8 +230,7 @@ impl Decoding {
                 DecoderResult::Malformed(..) => self.malformed = true,
                 DecoderResult::OutputFull if n_written == 0 => return Err(io::Error::other("no room for a letter")),
                 DecoderResult::OutputFull => {}
-                DecoderResult::InputEmpty if n_written == 0 && self.last => return Ok(0),
-                DecoderResult::InputEmpty => {}
+                DecoderResult::InputEmpty => self.over = self.last,
             }
             if n_written > 0 {
                 return Ok(n_written);

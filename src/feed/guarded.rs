@@ -13,8 +13,8 @@ use super::encoding::{Text, Written};
 const FIELD_BYTES: usize = 64 * 1024;
 /// A record longer than this has lost a quote; it is also what is kept in memory at most.
 const RECORD_BYTES: usize = 1024 * 1024;
-/// HR systems export tens of columns, seldom a hundred.
-const COLUMNS: usize = 512;
+/// More than this is not kept in memory; how many a header may have is the business of `rows`.
+const COLUMNS: usize = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -71,12 +71,12 @@ impl Guarded {
     }
 
     fn no_letters(&self, written: Written) -> String {
-        format!(
-            "line {} has bytes that are no {}; export the file as UTF-8, or correct `encoding` in the feed's settings. \
-             Nothing was taken",
-            self.line,
-            written.name()
-        )
+        let remedy = if written.by_settings() {
+            "export the file as UTF-8, or correct `encoding` in the feed's settings"
+        } else {
+            "the file is damaged or cut off; export it anew"
+        };
+        format!("line {} has bytes that are no {}; {remedy}. Nothing was taken", self.line, written.name())
     }
 
     /// After the last byte: the line of a quote that never closes.
@@ -124,8 +124,11 @@ impl Guarded {
             self.starts.push_back(self.line);
             (self.record, self.field, self.columns, self.place) = (0, 0, 1, Place::FieldStart);
         }
-        self.record += 1;
-        self.field += 1;
+        // Two quotes inside of quotes are one: a row is as long when it is written again.
+        if (self.place, byte) != (Place::QuoteSeen, b'"') {
+            self.record += 1;
+            self.field += 1;
+        }
         self.place = match (self.place, byte) {
             (Place::Quoted, b'"') => Place::QuoteSeen,
             (Place::Quoted, _) | (Place::FieldStart | Place::QuoteSeen, b'"') => Place::Quoted,

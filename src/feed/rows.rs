@@ -15,6 +15,8 @@ use super::rows_digest::RowsDigest;
 use crate::rules::headers::{Columns, cut};
 use crate::rules::record::Cells;
 
+/// HR systems export tens of columns, seldom a hundred. Our own two come on top.
+const COLUMNS: usize = 512;
 /// So much of the decoded file is looked at to find the header and its delimiter.
 const HEAD: u64 = 64 * 1024;
 
@@ -67,6 +69,9 @@ impl Rows {
             return Err(Unreadable::File("the file is empty: it has not even a header".to_owned()));
         }
         rows.columns = Columns::find(&headers(&rows.record)?, &rules.feed.columns)?;
+        if rows.columns.headers().len() - rows.columns.ours().len() > COLUMNS {
+            return Err(Unreadable::File(format!("the header has more than {COLUMNS} columns; nothing was taken")));
+        }
         rows.labels = !rules.reading;
         Ok(rows)
     }
@@ -138,7 +143,9 @@ impl Rows {
 
 /// The headers, on one line each.
 fn headers(record: &csv::StringRecord) -> Result<Vec<String>, Unreadable> {
-    let on_one_line = |header: &str| header.split(['\r', '\n', '\t']).map(str::trim).collect::<Vec<_>>().join(" ");
+    let on_one_line = |header: &str| {
+        header.split(['\r', '\n', '\t']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    };
     let headers: Vec<String> = record.iter().map(on_one_line).collect();
     match headers.iter().find_map(|header| header.chars().find(|c| c.is_control()).map(|odd| (header, odd))) {
         None => Ok(headers),

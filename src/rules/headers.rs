@@ -4,6 +4,8 @@
 //! Personio, UKG) are recognised in any case and order; a header named in `columns` wins over them.
 //! Two headers for one field is an error, never a guess. Read on in [`super::record`].
 
+mod known;
+
 use std::collections::BTreeMap;
 
 use super::hire::text_enum;
@@ -34,96 +36,17 @@ pub const LINE_COLUMN: &str = "firstpass_line";
 /// See [`LINE_COLUMN`].
 pub const REASON_COLUMN: &str = "firstpass_reason";
 
-impl Field {
-    /// Well-known headers: lower case, letters and digits only.
-    fn well_known(self) -> &'static [&'static str] {
-        match self {
-            Self::EmployeeId => &[
-                "employeeid",
-                "workerid",
-                "employeenumber",
-                "employeeno",
-                "personnelnumber",
-                "personnelno",
-                "personalnummer",
-                "personid",
-                "personidexternal",
-                "personnumber",
-                "mitarbeiternummer",
-                "staffid",
-                "empid",
-                "employeenum",
-            ],
-            Self::User => &["user", "userid", "username", "userprincipalname", "upn", "objectid"],
-            Self::DisplayName => {
-                &["displayname", "fullname", "name", "preferredname", "employeename", "workername", "legalname"]
-            }
-            Self::GivenName => {
-                &["givenname", "firstname", "legalfirstname", "preferredfirstname", "vorname", "forename"]
-            }
-            Self::FamilyName => {
-                &["familyname", "lastname", "legallastname", "preferredlastname", "surname", "nachname"]
-            }
-            Self::StartDate => &[
-                "startdate",
-                "hiredate",
-                "dateofhire",
-                "employeehiredate",
-                "employmentstartdate",
-                "dateofjoining",
-                "joiningdate",
-                "eintrittsdatum",
-                "hiringdate",
-                "lasthiredate",
-                "continuousservicedate",
-            ],
-            Self::StartTime => &["starttime", "hiretime", "starttimeofday", "arrivaltime"],
-            Self::Zone => &["zone", "timezone", "tz", "timezoneid", "ianatimezone"],
-            Self::Site => &["site", "location", "worklocation", "office", "officelocation", "locationname", "standort"],
-            Self::City => &["city", "worklocationcity", "stadt", "town", "locationcity"],
-            Self::Country => &[
-                "country",
-                "countrycode",
-                "countryregion",
-                "countryofemployment",
-                "locationcountry",
-                "land",
-                "worklocationcountry",
-                "countryisocode",
-            ],
-            Self::Manager => &[
-                "manager",
-                "managerid",
-                "manageremployeeid",
-                "managerupn",
-                "manageremail",
-                "managerworkeremail",
-                "supervisor",
-                "supervisorid",
-                "reportsto",
-                "supervisoreid",
-                "manageruserid",
-                "vorgesetzter",
-            ],
-            Self::Language => &["language", "preferredlanguage", "locale", "preferredlocale", "sprache"],
-            Self::Status => &[
-                "status",
-                "workerstatus",
-                "employmentstatus",
-                "employeestatus",
-                "activestatus",
-                "emplstatus",
-                "hirestatus",
-            ],
-        }
-    }
-}
-
 /// Lower case, letters and digits only: `Worker_ID`, `worker id` and `WorkerID` are one header.
 /// `Employee #` is an employee number.
-fn plain(header: &str) -> String {
+pub(super) fn plain(header: &str) -> String {
     let header = header.replace(['#', '№'], " number");
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+impl Field {
+    fn is_called(self, plain_header: &str) -> bool {
+        self.well_known().contains(&plain_header) || self.second_best().contains(&plain_header)
+    }
 }
 
 /// Whether a header means something: well-known, one of ours, or named in `columns`.
@@ -136,7 +59,7 @@ fn plain(header: &str) -> String {
 pub fn is_known(header: &str, named: &BTreeMap<String, String>) -> bool {
     let plain_header = plain(header);
     !plain_header.is_empty()
-        && (Field::ALL.iter().any(|field| field.well_known().contains(&plain_header.as_str()))
+        && (Field::ALL.iter().any(|field| field.is_called(&plain_header))
             || header.trim() == LINE_COLUMN
             || header.trim() == REASON_COLUMN
             || named.values().any(|wanted| plain(wanted) == plain_header))
@@ -159,7 +82,7 @@ pub enum HeaderError {
     /// Two columns for one field.
     #[error(
         "the headers \"{first}\" and \"{second}\" both stand for {field}; name the right one in the feed's `columns`, \
-         as in columns = {{ {field} = \"{first}\" }}"
+         as in columns = {{ {field} = \"{first}\" }}, or rename one in the file"
     )]
     Rivals {
         /// The field.
@@ -168,6 +91,17 @@ pub enum HeaderError {
         first: String,
         /// The right one.
         second: String,
+    },
+    /// Two columns with the same header.
+    #[error(
+        "two columns are called \"{header}\", which stands for {field}; rename one in the file, or leave the field out with \
+         columns = {{ {field} = \"\" }}"
+    )]
+    Twice {
+        /// The field.
+        field: Field,
+        /// As the file writes it.
+        header: String,
     },
     /// `columns` names a header that the file does not have, or has twice.
     #[error(
@@ -217,13 +151,31 @@ impl Columns {
                 None => well_known_column(&headers, *field, &claimed)?,
             });
         }
-        let found = Self { headers, at, ours };
+        let mut found = Self { headers, at, ours };
+        found.settle_names();
         for field in [Field::EmployeeId, Field::StartDate] {
             if found.place(field).is_none() {
                 return Err(HeaderError::Needed { field, headers: cut(&found.headers.join(", "), 200) });
             }
         }
         Ok(found)
+    }
+
+    /// In `Name;Vorname` the name is the family's, and a second-best whole name (Workday's `Worker`, with the
+    /// id behind it) gives way to the parts.
+    fn settle_names(&mut self) {
+        let parts = [Field::GivenName, Field::FamilyName].map(|field| self.place(field).is_some());
+        let whole = plain(self.header(Field::DisplayName));
+        let position = |wanted: Field| Field::ALL.iter().position(|field| *field == wanted).unwrap_or(usize::MAX);
+        let familys = parts == [true, false] && whole == "name";
+        if familys || (parts.contains(&true) && Field::DisplayName.second_best().contains(&whole.as_str())) {
+            let place = self.at.get_mut(position(Field::DisplayName)).and_then(Option::take);
+            if let Some(family) = self.at.get_mut(position(Field::FamilyName))
+                && familys
+            {
+                *family = place;
+            }
+        }
     }
 
     /// Where a field stands, counted from 0.
@@ -251,7 +203,7 @@ impl Columns {
     pub fn are_labels(&self, cells: &dyn Cells) -> bool {
         [Field::EmployeeId, Field::StartDate].into_iter().all(|field| {
             let cell = self.place(field).map(|place| plain(cells.cell(place))).unwrap_or_default();
-            !cell.is_empty() && (field.well_known().contains(&cell.as_str()) || cell == plain(self.header(field)))
+            !cell.is_empty() && (field.is_called(&cell) || cell == plain(self.header(field)))
         })
     }
 
@@ -279,13 +231,19 @@ fn named_column(headers: &[String], field: Field, wanted: &str) -> Result<usize,
 }
 
 fn well_known_column(headers: &[String], field: Field, claimed: &[usize]) -> Result<Option<usize>, HeaderError> {
-    let mut found = positions(headers, |header| field.well_known().contains(&plain(header).as_str()));
-    found.retain(|place| !claimed.contains(place));
-    match found.as_slice() {
-        [] => Ok(None),
+    let free = |like: &dyn Fn(&str) -> bool| {
+        let mut found = positions(headers, |header| like(&plain(header)));
+        found.retain(|place| !claimed.contains(place));
+        found
+    };
+    match free(&|header| field.well_known().contains(&header)).as_slice() {
+        [] => Ok(field.second_best().iter().find_map(|best| free(&|header| header == *best).first().copied())),
         [place] => Ok(Some(*place)),
         [first, second, ..] => {
             let name = |place: &usize| headers.get(*place).cloned().unwrap_or_default();
+            if plain(&name(first)) == plain(&name(second)) {
+                return Err(HeaderError::Twice { field, header: name(first) });
+            }
             Err(HeaderError::Rivals { field, first: name(first), second: name(second) })
         }
     }
@@ -333,6 +291,38 @@ mod tests {
         let twice = find("WorkerID,workerid,HireDate", &[("employee_id", "WorkerId")]).unwrap_err();
         assert!(matches!(twice, HeaderError::Named { count: 2, .. }));
         assert!(matches!(find("a,b", &[]).unwrap_err(), HeaderError::Needed { field: Field::EmployeeId, .. }));
+    }
+
+    /// Field = header, for what was found.
+    fn found(headers: &str) -> String {
+        let columns = find(headers, &[]).unwrap();
+        let named = Field::ALL.iter().filter(|field| columns.place(**field).is_some());
+        named.map(|field| format!("{field}={}", columns.header(*field))).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn exports_of_five_products_need_no_settings() {
+        let exports = [
+            "Worker,Employee ID,Legal Name - First Name,Legal Name - Last Name,Preferred Name - First Name,Hire Date,Original Hire Date,Continuous Service Date,Location,Location Address - Country,Manager Employee ID,Worker Status,Email - Work",
+            "STATUS,USERID,USERNAME,FIRSTNAME,LASTNAME,MI,GENDER,EMAIL,MANAGER,HR,DEPARTMENT,JOBCODE,DIVISION,LOCATION,TIMEZONE,HIREDATE,EMPID,TITLE,CITY,STATE,ZIP,COUNTRY,DEFAULT_LOCALE",
+            "person-id-external,user-id,hireDate,location,manager-id,first-name,last-name,country,timezone",
+            "EEID,Employee #,First Name,Last Name,Preferred Name,Display Name,Hire Date,Original Hire Date,Location,Country,Reporting to,Status,Employment Status,Work Email",
+            "Personalnummer;Vorname;Nachname;E-Mail;Status;Anstelldatum;Vertragsende;Vorgesetzter;Standort;Abteilung;Land",
+            "Employee ID;First name;Last name;Email;Status;Hire date;Contract end date;Supervisor;Office;Department",
+            "Employee Number,First Name,Last Name,Preferred First Name,Last Hire Date,Original Hire Date,Supervisor Employee Number,Work Location,Country,Employee Status",
+            "Employee Id,Account Id,Username,First Name,Last Name,Date Hired,Manager 1 Employee Id,Default Location,Employee Status,Primary Language",
+            "Personalnr;Name;Vorname;Eintritt",
+        ];
+        let found: Vec<String> = exports.iter().map(|headers| found(&headers.replace(';', ","))).collect();
+        insta::assert_snapshot!(found.join("\n"));
+    }
+
+    #[test]
+    fn a_row_of_labels_is_no_hire() {
+        let columns = find("STATUS,USERID,HIREDATE,EMPID", &[]).unwrap();
+        assert!(columns.are_labels(&vec!["STATUS", "USERID", "Hire Date", "Employee Id"]));
+        assert!(!columns.are_labels(&vec!["active", "u1", "2027-03-01", "1"]));
+        assert!(!columns.are_labels(&vec!["active", "u1", "", ""]));
     }
 
     #[test]

@@ -4,20 +4,36 @@
 //! rules from 2026 on (Germany with Büsingen, Malaysia, Argentina …), by their capital. A country
 //! that is missing here has several times, and a row that names it needs a zone, a site or a city.
 
-/// The zone of a country, by ISO 3166 alpha-2 code (any case) or `UK`; `None` when the country has
-/// several, or nobody knows the code.
+mod names;
+
+use super::headers::plain;
+use names::NAMES;
+
+/// The zone of a country, by ISO 3166 alpha-2 or alpha-3 code (any case), `UK`, or its English or
+/// German name; `None` when the country has several, or nobody knows the word.
 ///
 /// ```
 /// use firstpass::rules::places::only_zone_of_country;
 /// assert_eq!(only_zone_of_country("DE"), Some("Europe/Berlin"));
 /// assert_eq!(only_zone_of_country("uk"), only_zone_of_country("GB"));
-/// for several in ["US", "AU", "BR", "CA", "ES", "PT", "RU", "CN", "NZ", ""] {
+/// for austria in ["AUT", "Austria", "ÖSTERREICH", "Oesterreich"] {
+///     assert_eq!(only_zone_of_country(austria), Some("Europe/Vienna"), "{austria}");
+/// }
+/// for several in ["US", "USA", "United States", "AU", "BR", "CA", "ES", "PT", "RU", "CN", "NZ", "Congo", ""] {
 ///     assert_eq!(only_zone_of_country(several), None, "{several}");
 /// }
 /// ```
-pub fn only_zone_of_country(code: &str) -> Option<&'static str> {
-    let code = code.to_ascii_uppercase();
-    let at = COUNTRIES.binary_search_by(|(known, _)| known.cmp(&code.as_str())).ok()?;
+pub fn only_zone_of_country(country: &str) -> Option<&'static str> {
+    if country.len() == 2 {
+        return zone_of(&country.to_ascii_uppercase());
+    }
+    let name = plain(country);
+    let at = NAMES.binary_search_by(|(known, _)| known.cmp(&name.as_str())).ok()?;
+    NAMES.get(at).and_then(|(_, code)| zone_of(code))
+}
+
+fn zone_of(code: &str) -> Option<&'static str> {
+    let at = COUNTRIES.binary_search_by(|(known, _)| known.cmp(&code)).ok()?;
     COUNTRIES.get(at).map(|(_, zone)| *zone)
 }
 
@@ -83,3 +99,32 @@ pub const COUNTRIES: &[(&str, &str)] = &[
     ("YE", "Asia/Aden"), ("YT", "Indian/Mayotte"), ("ZA", "Africa/Johannesburg"), ("ZM", "Africa/Lusaka"),
     ("ZW", "Africa/Harare"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_and_mean_a_country_of_the_table() {
+        assert!(NAMES.is_sorted_by(|(a, _), (b, _)| a < b), "looked up by halves");
+        for (name, code) in NAMES {
+            assert_eq!(*name, plain(name));
+            assert!(zone_of(code).is_some(), "{name} {code}");
+        }
+        for (name, zone) in [
+            ("Deutschland", "Europe/Berlin"),
+            ("germany", "Europe/Berlin"),
+            ("DEU", "Europe/Berlin"),
+            ("United Kingdom", "Europe/London"),
+            ("Vereinigtes Königreich", "Europe/London"),
+            ("Great Britain", "Europe/London"),
+            ("Côte d’Ivoire", "Africa/Abidjan"),
+            ("Korea, Republic of", "Asia/Seoul"),
+            ("The Netherlands", "Europe/Amsterdam"),
+            ("Türkei", "Europe/Istanbul"),
+            ("Czech Republic", "Europe/Prague"),
+        ] {
+            assert_eq!(only_zone_of_country(name), Some(zone), "{name}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use super::dates::{DateFormat, civil_day, wall_time};
 use super::headers::{Columns, Field, cut};
 use super::hire::{Hire, Start, UserRef};
 use super::places::only_zone_of_country;
+use super::status::withdrawn;
 
 /// A row as it came: the texts by column and the line it starts on (as an editor counts).
 pub struct HireRecord<'a> {
@@ -138,7 +139,10 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
     if got < wanted || !surplus {
         return Err((
             None,
-            format!("the row has {got} fields and the header {wanted}; is a quote or a comma missing?"),
+            format!(
+                "the row has {got} field{} and the header {wanted}; is a quote or a delimiter missing?",
+                if got == 1 { "" } else { "s" }
+            ),
         ));
     }
     no_controls(record)?;
@@ -161,10 +165,16 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
         user: UserRef::parse(user),
         display_name: display_name(record)?,
         start,
-        manager: text(Field::Manager)?.to_owned(),
+        manager: named_manager(text(Field::Manager)?).to_owned(),
         language: language(text(Field::Language)?),
         withdrawn: withdrawn(text(Field::Status)?).map_err(|reason| (Some(Field::Status), reason))?,
     })
+}
+
+/// SuccessFactors writes a word where there is no manager.
+fn named_manager(text: &str) -> &str {
+    let nobody = ["NO_MANAGER", "NO_MGR"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    if nobody { "" } else { text }
 }
 
 /// The text of a field: trimmed, without controls, of bounded length; `""` when there is none.
@@ -189,6 +199,9 @@ fn text<'a>(record: &HireRecord<'a>, field: Field) -> Result<&'a str, Fault> {
 fn no_controls(record: &HireRecord<'_>) -> Result<(), Fault> {
     for place in 0..record.cells.count() {
         let text = record.cells.cell(place);
+        if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) {
+            continue;
+        }
         if let Some(odd) = text.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
             let header = record.columns.headers().get(place).map_or("", String::as_str);
             let field = Field::ALL.iter().copied().find(|field| record.columns.place(*field) == Some(place));
@@ -271,93 +284,6 @@ fn language(text: &str) -> String {
         && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
         && tag.split('-').next().is_some_and(|main| (2..=3).contains(&main.len()));
     if fits { tag } else { String::new() }
-}
-
-const ACTIVE: &[&str] = &[
-    "active",
-    "a",
-    "aktiv",
-    "hired",
-    "hire",
-    "new",
-    "newhire",
-    "prehire",
-    "preboarding",
-    "onboarding",
-    "pending",
-    "pendinghire",
-    "futurehire",
-    "confirmed",
-    "accepted",
-    "offeraccepted",
-    "probation",
-    "inprobation",
-    "onleave",
-    "leave",
-    "leaveofabsence",
-    "loa",
-    "paidleave",
-    "unpaidleave",
-    "fulltime",
-    "parttime",
-    "employed",
-    "yes",
-    "y",
-    "true",
-    "1",
-    "enabled",
-    "eingestellt",
-];
-const WITHDRAWN: &[&str] = &[
-    "withdrawn",
-    "inactive",
-    "i",
-    "inaktiv",
-    "cancelled",
-    "canceled",
-    "cancel",
-    "noshow",
-    "reportednoshow",
-    "rescinded",
-    "declined",
-    "offerdeclined",
-    "offerrescinded",
-    "terminated",
-    "term",
-    "t",
-    "left",
-    "leaver",
-    "resigned",
-    "retired",
-    "deceased",
-    "dismissed",
-    "discarded",
-    "deleted",
-    "disabled",
-    "void",
-    "no",
-    "n",
-    "false",
-    "0",
-    "ausgetreten",
-];
-
-/// The status of the row; an empty one is active.
-fn withdrawn(text: &str) -> Result<bool, String> {
-    if text.is_empty() {
-        return Ok(false);
-    }
-    let is_one_of = |words: &[&str]| {
-        let letters = || text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-        words.iter().any(|word| word.chars().eq(letters()))
-    };
-    if is_one_of(ACTIVE) {
-        Ok(false)
-    } else if is_one_of(WITHDRAWN) {
-        Ok(true)
-    } else {
-        Err(format!("\"{}\" is no status that is known; write active or withdrawn", cut(text, 40)))
-    }
 }
 
 fn bad(record: &HireRecord<'_>, rules: &FeedRules, field: Option<Field>, reason: String) -> Bad {

@@ -10,7 +10,7 @@ use firstpass::rules::calendar::{
     Morning, NoMorning, Schedule, Standing, Zone, ZoneError, first_look, local_text, morning, next_look,
 };
 use firstpass::rules::hire::Start;
-use firstpass::rules::places::COUNTRIES;
+use firstpass::rules::places::{COUNTRIES, only_zone_of_country};
 use proptest::prelude::*;
 
 fn day(text: &str) -> NaiveDate {
@@ -367,6 +367,48 @@ fn the_countries_of_the_table_have_one_time() {
             let date = day("2026-11-15").checked_add_months(chrono::Months::new(month)).unwrap();
             let instant = |zone: &str| morning(&start(date, time("07:00"), zone), time("07:00")).unwrap().send;
             assert_eq!(instant(zone), instant(ours), "{code}: {zone} and {ours} on {date}");
+        }
+    }
+}
+
+/// No country with exactly one zone is missing, by either of the system's tables, and each is found
+/// by its name.
+#[test]
+fn every_country_with_one_zone_is_in_the_table() {
+    let read = |name: &str| std::fs::read_to_string(format!("/usr/share/zoneinfo/{name}"));
+    let (Ok(by_country), Ok(since_1970), Ok(names)) = (read("zone.tab"), read("zone1970.tab"), read("iso3166.tab"))
+    else {
+        println!("skipped: this machine has no zone.tab, zone1970.tab and iso3166.tab");
+        return;
+    };
+    let rows = |table: &str| -> Vec<(String, String)> {
+        let lines = table.lines().filter(|line| !line.starts_with('#'));
+        let cells = lines.map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        cells
+            .flat_map(|cells| cells[0].split(',').map(|code| (code.to_owned(), cells[2].clone())).collect::<Vec<_>>())
+            .collect()
+    };
+    let mut n_single = 0;
+    for table in [rows(&by_country), rows(&since_1970)] {
+        for (code, zone) in &table {
+            let zones = table.iter().filter(|(other, _)| other == code).count();
+            let known = COUNTRIES.iter().find(|(known, _)| known == code);
+            if zones == 1 {
+                n_single += 1;
+                assert!(known.is_some(), "{code} has one zone, {zone}, and is not in the table");
+            }
+        }
+    }
+    assert!(n_single > 400, "only {n_single} rows");
+    let table = rows(&by_country);
+    for (code, _) in COUNTRIES.iter().filter(|(code, _)| *code != "UK") {
+        assert!(table.iter().any(|(known, _)| known == code), "{code} is no country of the system's table");
+    }
+    for line in names.lines().filter(|line| !line.starts_with('#')) {
+        let (code, name) = line.split_once('\t').unwrap();
+        let plain = !name.contains(['(', '&']) && name != "Samoa";
+        if plain && COUNTRIES.iter().any(|(known, _)| *known == code) {
+            assert_eq!(only_zone_of_country(name), only_zone_of_country(code), "{code} {name}");
         }
     }
 }

@@ -3,10 +3,13 @@
 //! Files are dropped, the folder is polled, and what the state holds is read back by plain SQL.
 
 mod bytes;
+mod corpus;
 mod engines;
 mod folders;
+mod properties;
 mod rosters;
 mod safety;
+mod samples;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

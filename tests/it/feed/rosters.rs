@@ -310,27 +310,3 @@ async fn import_leaves_the_file_and_a_dry_run_writes_nothing() {
         .unwrap();
     assert_eq!((taken.state.as_str(), desk.hires().await.len()), ("taken", 2));
 }
-
-#[tokio::test]
-async fn microsofts_samples_are_read_unchanged() {
-    let folder = std::env::var_os("FIRSTPASS_FEEDS").unwrap_or_else(|| "../shared/feeds".into());
-    let folder = std::path::Path::new(&folder).join("microsoft-csv2scim");
-    if !folder.exists() {
-        eprintln!("skipped: no sample feeds at {}", folder.display());
-        return;
-    }
-    let mut desk = FeedDesk::new().await;
-    for name in ["csv-with-1000-records.csv", "internData.csv", "employeeData.csv", "contractorData.csv"] {
-        let report = desk.drop_file(name, std::fs::read(folder.join(name)).unwrap()).await;
-        assert_eq!(
-            (report.state.as_str(), report.added, report.rejected, report.past),
-            ("taken", 0, 0, report.rows),
-            "{report}"
-        );
-    }
-    // The same people, hired anew.
-    let text =
-        std::fs::read_to_string(folder.join("csv-with-2-records.csv")).unwrap().replace("2010-07-10", "2027-03-01");
-    let report = desk.drop_file("two.csv", text).await;
-    assert_eq!(counts(&report), [2, 1, 0, 0, 0, 1, 0]);
-}

@@ -91,6 +91,21 @@ async fn f36_odd_names_are_taken_under_a_digest() {
     assert_eq!(desk.hires().await.len(), names.len());
 }
 
+/// Spaces, umlauts and a leading dash are names like others, also for the rejected rows and the report.
+#[tokio::test]
+async fn f36_names_that_people_write_are_kept() {
+    let mut desk = FeedDesk::new().await;
+    for name in ["Neue Einträge März 2027.csv", "-n hires.csv", "a'b;$(id)&.csv"] {
+        let bad = format!("{name},never,Europe/Berlin");
+        let report = desk.drop_file(name, roster(HEAD, &[ROW, &bad])).await;
+        assert_eq!((report.file.as_str(), report.state.as_str(), report.rejected), (name, "taken", 1));
+        let stem = name.trim_end_matches(".csv");
+        assert_eq!(report.rejected_at, format!("rejected/{stem}.rejected.csv"));
+        assert!(desk.text(&report.rejected_at).contains("\"never\""));
+        assert!(report.now_at.starts_with(&format!("done/{stem}.")), "{}", report.now_at);
+    }
+}
+
 #[tokio::test]
 async fn f39_many_files_are_served_some_at_a_time() {
     let mut desk = FeedDesk::new().await;
