@@ -33,6 +33,7 @@ fn rules(kind: usize) -> Rules {
         },
         age: Age { late_until: schedule.late_until, recent: hours(168) },
         schedule,
+        reading: false,
         encoding: encoding_rs::Encoding::for_label(label.as_bytes()),
     }
 }
