@@ -1,7 +1,9 @@
-//! `check --offline`: every setting and file, one line each with the fix.
+//! `check`: every setting and file, and every database of a feed, one line each with the fix.
 //!
-//! Looks only: makes nothing, opens no connection and no state. Permissions and connections are not
-//! looked at here.
+//! Looks only: makes nothing. With `--offline` it opens no connection and no state. Permissions at
+//! Entra and the mail server are not asked here.
+
+mod database;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,7 +16,10 @@ use serde::Serialize;
 use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
-use crate::config::{Auth, Feed, Mail, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, Via, tz_versions};
+use super::words::utc_text;
+use crate::config::{
+    Auth, Feed, FeedKind, Mail, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, Via, tz_versions,
+};
 use crate::entra::EntraError;
 use crate::entra::credential::{self, Standing as Credential};
 use crate::feed::csv;
@@ -66,12 +71,7 @@ impl Findings {
 }
 
 /// Looks.
-pub fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
-    if !args.offline {
-        return Err(Trouble::Usage(
-            "permissions and connections are not checked by this version; `firstpass check --offline` checks settings and files".to_owned(),
-        ));
-    }
+pub async fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     let settings = open::settings_quietly(config)?;
     let mut found = Findings::default();
     of_settings(&settings, config, &mut found);
@@ -81,10 +81,27 @@ pub fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     of_mail(&settings, &mut found);
     of_state(&settings, &mut found);
     for feed in &settings.feeds {
-        of_folder(feed, &mut found);
-        of_newest_file(feed, &settings, &mut found);
+        match &feed.kind {
+            FeedKind::Csv => {
+                of_folder(feed, &mut found);
+                of_newest_file(feed, &settings, &mut found);
+            }
+            FeedKind::Sql(sql) => {
+                if !sql.own_folder || feed.folder.exists() {
+                    of_folder(feed, &mut found);
+                }
+                database::of_settings(feed, sql, &mut found);
+                if !args.offline {
+                    database::of_database(feed, sql, &mut found).await;
+                }
+            }
+        }
     }
     of_zones(&settings, &mut found);
+    if !args.offline {
+        of_stopped_feeds(&settings, &mut found).await;
+        found.note("tenants and mail", "permissions at Entra and the mail server are not asked by this version");
+    }
     print(&found.0, out)?;
     let wrong = found.0.iter().any(|finding| finding.standing == Standing::Wrong);
     Ok(if wrong { End::NeedsAPerson } else { End::Done })
@@ -261,6 +278,17 @@ fn of_state(settings: &Settings, found: &mut Findings) {
             ),
         ),
     }
+}
+
+/// What the service could not read the last time.
+async fn of_stopped_feeds(settings: &Settings, found: &mut Findings) {
+    let Ok(store) = open::existing_state(settings).await else { return };
+    for gate in store.gates().await.unwrap_or_default() {
+        if let (Some(name), Some(why)) = (gate.name.strip_prefix("feed/"), gate.stopped) {
+            found.wrong(format!("feed {name}"), format!("not read since {}: {why}", utc_text(gate.since)));
+        }
+    }
+    store.close().await;
 }
 
 fn of_folder(feed: &Feed, found: &mut Findings) {

@@ -8,8 +8,11 @@ use super::end::{End, Trouble};
 use super::hire::reason;
 use super::import::{feed_named, lines};
 use super::out::Out;
+use super::words::utc_text;
 use super::{open, patience};
+use crate::config::{Feed, Settings};
 use crate::store::{FileRow, Store};
+use crate::work::feeds::gate_of;
 use crate::work::intake;
 
 /// What of feeds.
@@ -55,7 +58,7 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
     let store = open::existing_state(&settings).await?;
     let now = open::now();
     let report = match &act {
-        Act::List { feed } => return list(&store, feed.as_deref(), out).await,
+        Act::List { feed } => return list(&store, &settings, feed.as_deref(), out).await,
         Act::Accept(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
             let (feed, rules) = feed_named(&settings, &feed)?;
@@ -78,17 +81,32 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
     Ok(End::Done)
 }
 
-async fn list(store: &Store, feed: Option<&str>, out: Out) -> Result<End, Trouble> {
+async fn list(store: &Store, settings: &Settings, feed: Option<&str>, out: Out) -> Result<End, Trouble> {
     let files = store.files(feed, MOST_FILES).await?;
+    let stopped = stopped(store, settings, feed).await?;
     if out.is_json() {
         out.document(&files)?;
+        // The document keeps its shape.
+        stopped.iter().for_each(|line| tracing::warn!("{line}"));
     } else {
         let heads =
             ["FEED", "FILE", "SHA256", "READ", "STATE", "ROWS", "NEW", "CHANGED", "GONE", "SAME", "PAST", "BAD"];
         let rows: Vec<_> = files.iter().map(cells).collect();
         out.table(heads, &rows, "no file was read yet")?;
+        out.lines(&stopped)?;
     }
     Ok(End::Done)
+}
+
+/// A line for each feed that could not be read the last time.
+async fn stopped(store: &Store, settings: &Settings, feed: Option<&str>) -> Result<Vec<String>, Trouble> {
+    let gates = store.gates().await?;
+    let feeds = settings.feeds.iter().filter(|known| feed.is_none_or(|name| name == known.name));
+    let line = |feed: &Feed| {
+        let gate = gates.iter().find(|gate| gate.name == gate_of(feed))?;
+        Some(format!("feed {} is not read since {}: {}", feed.name, utc_text(gate.since), gate.stopped.as_ref()?))
+    };
+    Ok(feeds.filter_map(line).collect())
 }
 
 fn cells(file: &FileRow) -> [String; 12] {

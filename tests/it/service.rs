@@ -13,7 +13,7 @@ use firstpass::clock::Clock;
 
 use crate::world::{World, short_limits};
 
-const SOON: &str = "[schedule]\nsend_at = \"00:00\"\npoll = \"* * * * * *\"\n";
+pub(crate) const SOON: &str = "[schedule]\nsend_at = \"00:00\"\npoll = \"* * * * * *\"\n";
 
 fn real_world() -> World {
     World::around(SOON, short_limits(), Clock::System)
