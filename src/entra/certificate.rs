@@ -128,7 +128,9 @@ fn pair(key: &Section, certificate: &Section, now: DateTime<Utc>) -> Result<Cert
         return Err(format!("holds a certificate that is valid only from {from} on; is this machine's clock right?"));
     }
     if now > until {
-        return Err(format!("holds a certificate that ended on {until}; {MAKE}, and upload its certificate to Entra"));
+        return Err(format!(
+            "holds a certificate that ended on {until}; upload a new one to Entra, then put it here; {MAKE}"
+        ));
     }
     Ok(Certificate {
         key: EncodingKey::from_rsa_der(&rsa),

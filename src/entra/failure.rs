@@ -131,6 +131,10 @@ pub(super) fn of_token_answer(answer: &Answer) -> Failure {
     };
     let transient = matches!(code.as_str(), "temporarily_unavailable" | "server_error");
     let request_id = plain(&request_id.unwrap_or_else(|| answer.request_id.clone()));
+    let message = match remedy(&message) {
+        Some(remedy) => format!("{message} {remedy}"),
+        None => message,
+    };
     let said = Said { status: answer.status, code, message, request_id };
     match answer.status {
         429 => Failure::Throttled { retry_after: answer.retry_after, said },
@@ -138,6 +142,28 @@ pub(super) fn of_token_answer(answer: &Answer) -> Failure {
         400..=499 if answer.status != 408 && !transient => Failure::Unauthorized(said),
         _ => Failure::NotSent(format!("no token: {said}")),
     }
+}
+
+/// What an admin can do about Entra's numbers (Microsoft's list of AADSTS error codes).
+fn remedy(message: &str) -> Option<&'static str> {
+    let number = message.strip_prefix("AADSTS")?.split(':').next()?;
+    Some(match number {
+        "7000215" => "→ the secret in the file is not the app's; put the new one into the file (its value, not its id)",
+        "7000222" => {
+            "→ the secret is over; make a new one in Entra, or better a certificate, and put the new one into the file"
+        }
+        "700027" => {
+            "→ upload the certificate to the app in Entra (Certificates & secrets), or put the one that is there into the file"
+        }
+        "700024" => {
+            "→ the clocks differ, or the federated token is over; check time synchronisation, or who renews the token"
+        }
+        "700016" | "90002" => "→ check client_id, tenant_id and cloud",
+        "700211" | "700212" | "700213" => {
+            "→ correct issuer, subject and audience of the app's federated credential in Entra"
+        }
+        _ => return None,
+    })
 }
 
 /// AADSTS texts carry trace id, correlation id and time on lines of their own.
@@ -224,7 +250,7 @@ mod tests {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 0","error_codes":[7000215],"trace_id":"t-1"}"#;
         let Failure::Unauthorized(said) = of_token_answer(&answer(401, body)) else { panic!() };
         assert_eq!(said.code, "invalid_client");
-        assert_eq!(said.message, "AADSTS7000215: Invalid client secret provided.");
+        assert!(said.message.starts_with("AADSTS7000215: Invalid client secret provided. → the secret in the file"));
         assert_eq!(said.request_id, "t-1");
         assert!(matches!(of_token_answer(&answer(503, "<html>")), Failure::NotSent(_)));
         assert!(matches!(of_token_answer(&answer(302, "")), Failure::NotSent(_)));

@@ -5,6 +5,7 @@
 //! goes back to the tick with a time.
 
 mod attempt;
+mod credentials;
 pub mod check;
 pub mod feeds;
 pub mod in_hand;
@@ -58,6 +59,8 @@ pub struct Work {
     refused: Mutex<BTreeMap<String, i64>>,
     /// When it was last looked whether instants must be made anew, and the zone data in force then.
     replanned: Mutex<Option<(DateTime<Utc>, String)>>,
+    /// When certificates were last looked at.
+    certificates_seen: Mutex<Option<DateTime<Utc>>>,
     stopping: AtomicBool,
 }
 
@@ -132,6 +135,7 @@ impl Work {
             gates: Mutex::default(),
             refused: Mutex::default(),
             replanned: Mutex::default(),
+            certificates_seen: Mutex::default(),
             stopping: AtomicBool::new(false),
         })
     }

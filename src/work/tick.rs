@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
-use super::{MAIL, Slots, Work, feeds, lock, onboard, replan};
+use super::{MAIL, Slots, Work, credentials, feeds, lock, onboard, replan};
 use crate::feed::FileReport;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
@@ -32,6 +32,8 @@ pub struct TickReport {
     pub feed_errors: Vec<String>,
     /// Attempts made.
     pub n_attempts: usize,
+    /// Sentences about certificates near their end, told in this tick.
+    pub certificates: Vec<String>,
     /// When the next hire is due, if any is.
     pub next_due: Option<DateTime<Utc>>,
 }
@@ -57,7 +59,7 @@ pub async fn tick(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
         work.store.look_anew(now, ahead + TimeDelta::days(1)).await?;
     }
     replan::replan(work, now).await?;
-    let mut report = TickReport::default();
+    let mut report = TickReport { certificates: credentials::told(work, now), ..TickReport::default() };
     match read {
         Feeds::Read => {
             let read = feeds::read_all(work).await;

@@ -37,6 +37,7 @@ mod invariants;
 mod mornings;
 mod outages;
 mod play;
+mod rotation;
 mod service;
 mod serving;
 mod stories;

@@ -362,6 +362,9 @@ ca_file = "{dir}/ca.pem"
     for line in extra.lines() {
         if let Some((table, key)) = line.trim().split_once(" += ") {
             text = with_key(&text, table, key);
+        } else if let Some((old, new)) = line.trim().split_once(" => ") {
+            let replaced = text.lines().map(|line| if line.starts_with(old) { new } else { line });
+            text = replaced.collect::<Vec<_>>().join("\n") + "\n";
         } else {
             text.push_str(line);
             text.push('\n');

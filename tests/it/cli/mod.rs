@@ -13,6 +13,7 @@ mod usage;
 mod hires;
 mod files;
 mod running;
+mod identity;
 mod pages;
 
 /// The Friday before Monday, 2 March 2037.

@@ -33,7 +33,7 @@ async fn check_offline_names_each_fix() {
 }
 
 /// A zone where it is about noon now, and the date there: a hire who started at nine is due.
-fn noon_somewhere() -> (String, chrono::NaiveDate) {
+pub(super) fn noon_somewhere() -> (String, chrono::NaiveDate) {
     let now = Clock::System.now();
     let ahead = 12 - i64::from(now.hour());
     let zone = match ahead {

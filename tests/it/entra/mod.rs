@@ -10,6 +10,7 @@ mod creates;
 mod examples;
 mod failures;
 mod logs;
+mod others;
 pub(crate) mod provider;
 mod reads;
 mod tokens;
