@@ -140,7 +140,7 @@ fn pair(key: &Section, certificate: &Section, now: DateTime<Utc>) -> Result<Cert
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02X}"))
 }
 
 /// The key as PKCS#1 (RFC 8017 A.1.2), which is what signs.
