@@ -146,7 +146,7 @@ fn of_credential(what: &str, tenant: &Tenant, found: &mut Findings) {
     let key = tenant.credential.file().map(SecretFile::key).unwrap_or_default();
     match credential::look(tenant, now) {
         Ok(Credential::Readable) => {
-            found.ok(what, format!("signs in by {name}: {key} can be read, and by nobody else"))
+            found.ok(what, format!("signs in by {name}: {key} can be read, and by nobody else"));
         }
         Ok(Credential::ManagedIdentity) => {
             found.note(what, format!("signs in by {name}; whether this machine has one shows at the first token"));

@@ -57,7 +57,7 @@ async fn f97_a_refused_credential_is_tried_again_now_and_then_only() {
 }
 
 /// A tenant whose certificate ends in `days`, seen from the Friday before the stories.
-async fn by_certificate(days: i64) -> (World, Pair) {
+fn by_certificate(days: i64) -> (World, Pair) {
     let extra = "client_secret_file => certificate_file = \"graph-key.pem\"";
     let world =
         World::around(extra, crate::world::short_limits(), firstpass::clock::Clock::hand(at(crate::world::FRIDAY)));
@@ -70,7 +70,7 @@ async fn by_certificate(days: i64) -> (World, Pair) {
 
 #[tokio::test]
 async fn a_certificate_near_its_end_is_told_once_a_day_and_renewed_while_running() {
-    let (mut world, old) = by_certificate(20).await;
+    let (mut world, old) = by_certificate(20);
     world.restart().await;
     world.drop_ada();
     let told = world.tick().await.certificates;

@@ -91,11 +91,11 @@ async fn check_says_which_credential_and_how_long_it_lives() {
     let dir = world.dir.path();
     let now = Clock::System.now();
     let until = |days| Pair::new(now - TimeDelta::days(30), now + TimeDelta::days(days) + TimeDelta::hours(1));
-    let mut told = String::new();
+    let mut told = Vec::new();
     let mut look = async |what: &str| {
         let text = session(dir, &[&["check", "--offline"]]).await;
         let line = text.lines().find(|line| line.contains("tenant contoso: ")).unwrap();
-        told.push_str(&format!("{what}: {line}\n"));
+        told.push(format!("{what}: {line}"));
     };
     look("secret").await;
     edit_settings(&world, "client_secret_file", "certificate_file = \"graph-key.pem\"");
@@ -113,7 +113,7 @@ async fn check_says_which_credential_and_how_long_it_lives() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\b[0-9A-F]{40}\b", "[THUMBPRINT]");
     settings.add_filter(r"\b20\d\d-\d\d-\d\d( \d\d:\d\d:\d\d UTC)?", "[DAY]");
-    settings.bind(|| insta::assert_snapshot!(told));
+    settings.bind(|| insta::assert_snapshot!(told.join("\n")));
     edit_settings(
         &world,
         "managed_identity",

@@ -164,14 +164,14 @@ fn every_wrong_file_says_what_to_do() {
         ("no key inside", format!("{}{}", pair.certificate.replace("CERTIFICATE", "PRIVATE KEY"), pair.certificate)),
         ("no certificate inside", format!("{}{}", pair.key, pair.key.replace("PRIVATE KEY", "CERTIFICATE"))),
     ];
-    let mut told = String::new();
+    let mut told = Vec::new();
     for (what, pem) in &files {
         let refused = look(&scene.by_certificate(pem), now()).unwrap_err().to_string();
         assert!(!refused.contains("MII"), "nothing of a key is repeated: {refused}");
         let plain = refused.replace(&scene.dir.path().display().to_string(), "DIR");
-        told.push_str(&format!("{what}: {plain}\n"));
+        writeln!(told, "{what}: {plain}").unwrap();
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(String::from_utf8(told).unwrap());
     look(&scene.by_certificate(&pair.pem().replace('\n', "\r\n")), now()).unwrap();
     look(&scene.by_certificate(&format!("subject=CN = firstpass\n{}", pair.pem())), now()).unwrap();
     look(&scene.by_certificate(&format!("{}{}", pair.certificate, pair.key)), now()).unwrap();

@@ -65,7 +65,7 @@ impl Provider {
         let (sender, lines) = channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let origin = lines.recv_timeout(Duration::from_secs(60)).expect("the provider says where it listens");
+        let origin = lines.recv_timeout(Duration::from_mins(1)).expect("the provider says where it listens");
         let stdin = child.stdin.take().unwrap();
         Some(Self { child, origin, lines, _stdin: stdin })
     }

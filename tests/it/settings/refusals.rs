@@ -1,7 +1,7 @@
 //! What is refused, with which words and at which line; what has no effect yet is said.
 
 use firstpass::config::keys::KEYS;
-use firstpass::config::{Settings, text};
+use firstpass::config::{Credential, Settings, text};
 
 use firstpass::config::FeedKind;
 
@@ -229,7 +229,6 @@ fn a_tenant_has_exactly_one_credential() {
     .collect();
     insta::assert_snapshot!(refused.join("\n"));
 
-    use firstpass::config::Credential;
     let one = |text: &str| load(text, &[]).unwrap().tenants.remove(0).credential;
     assert!(matches!(one(LEAST), Credential::Certificate { .. }));
     assert!(matches!(one(&with("client_secret_file = \"b\"")), Credential::Secret { .. }));
