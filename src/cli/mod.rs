@@ -13,11 +13,13 @@ pub mod feed;
 pub mod hire;
 pub mod import;
 mod logs;
+pub mod mail;
 pub mod man;
 pub mod open;
 pub mod out;
 mod patience;
 pub mod plan;
+pub mod preview;
 mod privacy;
 pub mod run;
 pub mod sandbox;
@@ -85,6 +87,9 @@ enum Command {
     /// Review hires and act on them; every act is recorded with its reason and the operator.
     #[command(subcommand)]
     Hire(hire::Act),
+    /// Letters: look at them before anybody gets one.
+    #[command(subcommand)]
+    Mail(mail::Act),
     /// The settings: a commented example, what is in force, every key.
     #[command(subcommand)]
     Config(config::Show),
@@ -129,6 +134,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
         Command::Import(import) => import::import(&import, config, out).await,
         Command::Feed(act) => feed::act(act, config, out).await,
         Command::Hire(act) => hire::act(act, config, out).await,
+        Command::Mail(act) => mail::act(act, config, out).await,
         Command::Config(show) => config::show(&show, config, out),
         Command::Completions(args) => completions::completions(&args, Args::command(), out),
         Command::Man(args) => man::man(&args, Args::command(), out),
@@ -148,6 +154,7 @@ impl Command {
             | Self::Import(_)
             | Self::Feed(_)
             | Self::Hire(_)
+            | Self::Mail(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Man(_) => logs::Level::Warn,

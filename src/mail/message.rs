@@ -31,7 +31,10 @@ pub struct BadLetter(pub(super) String);
 /// The message with CRLF line ends and one at its end, no dots stuffed. `now` is its Date.
 ///
 /// The same letter at the same time gives the same bytes.
-pub(super) fn bytes(now: DateTime<Utc>, mail: &config::Mail, letter: &Letter) -> Result<Zeroizing<Vec<u8>>, BadLetter> {
+///
+/// # Errors
+/// [`BadLetter`] when something in a header or the recipient can be in no message.
+pub fn bytes(now: DateTime<Utc>, mail: &config::Mail, letter: &Letter) -> Result<Zeroizing<Vec<u8>>, BadLetter> {
     single_line("the subject", &letter.subject)?;
     let id = message_id(&letter.message_id)?;
     let mut builder = Message::builder()

@@ -12,4 +12,5 @@ mod smtp;
 mod stream;
 
 pub use failure::MailFailure;
+pub use message::{BadLetter, bytes as eml};
 pub use smtp::{Dialled, MailError, Receipt, Smtp};

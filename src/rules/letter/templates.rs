@@ -123,6 +123,15 @@ impl Letters {
         &self.warnings
     }
 
+    /// The languages that there are letters in, built in or of the admin's own, by their codes.
+    pub fn languages(&self) -> Vec<String> {
+        let mut all: Vec<String> =
+            self.own.iter().chain(&self.built_in).filter_map(|template| template.language.clone()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// Source texts of the letters that come with the program, by file name.
     ///
     /// ```
