@@ -97,7 +97,10 @@ pub async fn preview(args: &Args, config: &Path, out: Out) -> Result<End, Troubl
     }
     if !args.dry_run {
         write_all(&args.out, &pages).map_err(|error| {
-            Trouble::Failed(format!("{}: {error}; name a folder that this user may write to with --out", args.out.display()))
+            Trouble::Failed(format!(
+                "{}: {error}; name a folder that this user may write to with --out",
+                args.out.display()
+            ))
         })?;
     }
     say(args, &facts.hire_name, &pages, out)?;
@@ -107,12 +110,18 @@ pub async fn preview(args: &Args, config: &Path, out: Out) -> Result<End, Troubl
 fn say(args: &Args, hire: &str, pages: &[Page], out: Out) -> io::Result<()> {
     let file = |page: &Page| args.out.join(&page.name);
     if out.is_json() {
-        let line = |page| Line { file: file(page), letter: page.letter, language: &page.language, invented_code: holds_one(page) };
+        let line = |page| Line {
+            file: file(page),
+            letter: page.letter,
+            language: &page.language,
+            invented_code: holds_one(page),
+        };
         return out.document(&pages.iter().map(line).collect::<Vec<_>>());
     }
     let would = if args.dry_run { "would be written" } else { "written" };
     let whose = if args.key.is_some() { "as it stands in the state" } else { "invented" };
-    let mut lines = vec![format!("letters about {hire} ({whose}), {would}; {INVENTED} stands where the code would be:")];
+    let mut lines =
+        vec![format!("letters about {hire} ({whose}), {would}; {INVENTED} stands where the code would be:")];
     lines.extend(pages.iter().map(|page| format!("  {}", file(page).display())));
     out.lines(lines)
 }
@@ -165,12 +174,14 @@ fn of_letter(
     let message = crate::mail::eml(open::now(), mail, letter).map_err(|error| Trouble::Failed(chain(&error)))?;
     let text = format!("Subject: {}\n\n{}", letter.subject, *letter.text).into_bytes();
     let dot = if language.is_empty() { "" } else { "." };
-    Ok([("txt", text), ("html", letter.html.as_bytes().to_vec()), ("eml", message.to_vec())].map(|(extension, bytes)| Page {
-        name: format!("{name}{dot}{language}{mark}.{extension}"),
-        letter: name,
-        language: language.to_owned(),
-        bytes,
-    }))
+    Ok([("txt", text), ("html", letter.html.as_bytes().to_vec()), ("eml", message.to_vec())].map(
+        |(extension, bytes)| Page {
+            name: format!("{name}{dot}{language}{mark}.{extension}"),
+            letter: name,
+            language: language.to_owned(),
+            bytes,
+        },
+    ))
 }
 
 /// The facts of a hire on record. What is asked of the directory only when a letter is due stands as
