@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use rustix::fs::{Access, access};
 use serde::Serialize;
 
@@ -23,6 +24,7 @@ use crate::config::{
 use crate::entra::EntraError;
 use crate::entra::credential::{self, Standing as Credential};
 use crate::feed::csv;
+use crate::feed::tidy::read_at;
 use crate::rules::calendar::Zone;
 use crate::rules::staged::Verdict;
 
@@ -85,6 +87,7 @@ pub async fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble>
             FeedKind::Csv => {
                 of_folder(feed, &mut found);
                 of_newest_file(feed, &settings, &mut found);
+                of_rhythm(feed, open::now(), &mut found);
             }
             FeedKind::Sql(sql) => {
                 if !sql.own_folder || feed.folder.exists() {
@@ -337,6 +340,23 @@ fn of_newest_file(feed: &Feed, settings: &Settings, found: &mut Findings) {
             format!("newest file {name}: {} rows, {bad} rejected; `firstpass import --dry-run` says why", reading.rows),
         ),
         Err(error) => found.wrong(what, format!("newest file {name}: {error}")),
+    }
+}
+
+/// When the last file was read, by the names in the folder: the state is not opened here.
+fn of_rhythm(feed: &Feed, now: DateTime<Utc>, found: &mut Findings) {
+    let names = ["done", "rejected", "held"].into_iter().flat_map(|part| fs::read_dir(feed.folder.join(part)));
+    let read = names.flatten().flatten().filter_map(|file| read_at(file.file_name().to_str()?)).max();
+    let Some(read) = read else { return };
+    if (now - read).to_std().is_ok_and(|age| age > feed.expect_every) {
+        let every = humantime::format_duration(feed.expect_every);
+        found.note(
+            format!("feed {}", feed.name),
+            format!(
+                "overdue: the last file was read {}, and expect_every is {every}; see whether HR's export still runs, or raise it",
+                super::words::utc_text(read)
+            ),
+        );
     }
 }
 

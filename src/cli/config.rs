@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::end::{End, Trouble};
 use super::open;
-use super::out::{Out, wrapped};
+use super::out::{COLUMNS, Out, wrapped};
 use crate::config::LISTS;
 use crate::config::keys::{KEYS, Key, Served, TABLES, Value, is_override};
 
@@ -84,7 +84,7 @@ fn keys(out: Out) -> Result<(), Trouble> {
         text.push(String::new());
     }
     text.pop();
-    Ok(out.lines(text.iter().flat_map(|line| wrapped(line)))?)
+    Ok(out.lines(text.iter().flat_map(|line| wrapped(line, COLUMNS)))?)
 }
 
 fn key_line(key: &'static Key) -> KeyLine {

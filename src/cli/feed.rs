@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::end::{End, Trouble};
 use super::hire::reason;
 use super::import::{feed_named, lines};
-use super::out::Out;
-use super::words::utc_text;
-use super::{open, patience};
-use crate::config::{Feed, Settings};
+use super::out::{Fit, Out};
+use super::rhythm::{self, FeedStanding};
+use super::{open, progress};
+use crate::config::Settings;
 use crate::store::{FileRow, Store};
-use crate::work::feeds::gate_of;
 use crate::work::intake;
 
 /// What of feeds.
 #[derive(Debug, Subcommand)]
 pub enum Act {
-    /// Files and readings, newest first, with what became of them.
+    /// How each feed stands, then its files, newest first, with what became of them.
     #[command(after_help = "Example: firstpass feed list --feed hr")]
     List {
         /// Only this feed, by its name in the settings.
@@ -58,13 +58,13 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
     let store = open::existing_state(&settings).await?;
     let now = open::now();
     let report = match &act {
-        Act::List { feed } => return list(&store, &settings, feed.as_deref(), out).await,
+        Act::List { feed } => return list(&settings, &store, feed.as_deref(), out).await,
         Act::Accept(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
             let (feed, rules) = feed_named(&settings, &feed)?;
             let by = open::operator();
             let work = intake::accept(file, feed, rules, &store, now, reason, &by, *dry_run);
-            patience::watched("reading", work).await?
+            progress::watched("reading", out, work).await?
         }
         Act::Refuse(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
@@ -76,45 +76,100 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
         out.document(&report)?;
     } else {
         let dry_run = matches!(&act, Act::Accept(answer) | Act::Refuse(answer) if answer.dry_run);
-        out.lines(lines(&report, dry_run))?;
+        out.paragraphs(lines(&report, dry_run, out))?;
     }
     Ok(End::Done)
 }
 
-async fn list(store: &Store, settings: &Settings, feed: Option<&str>, out: Out) -> Result<End, Trouble> {
-    let files = store.files(feed, MOST_FILES).await?;
-    let stopped = stopped(store, settings, feed).await?;
+/// What `feed list --json` prints.
+#[derive(Debug, Serialize)]
+struct Listed {
+    /// Each feed of the settings: its last file, when the next is expected, what is held.
+    feeds: Vec<FeedStanding>,
+    /// Rows of `review_file`, newest first.
+    files: Vec<FileRow>,
+}
+
+/// Files that a terminal shows; the newest matter.
+const SHOWN_FILES: usize = 40;
+
+async fn list(settings: &Settings, store: &Store, feed: Option<&str>, out: Out) -> Result<End, Trouble> {
+    let mut feeds = rhythm::feeds(settings, store, open::now()).await?;
+    feeds.retain(|standing| feed.is_none_or(|name| name == standing.feed));
+    let mut files = store.files(feed, MOST_FILES).await?;
     if out.is_json() {
-        out.document(&files)?;
-        // The document keeps its shape.
-        stopped.iter().for_each(|line| tracing::warn!("{line}"));
-    } else {
-        let heads =
-            ["FEED", "FILE", "SHA256", "READ", "STATE", "ROWS", "NEW", "CHANGED", "GONE", "SAME", "PAST", "BAD"];
-        let rows: Vec<_> = files.iter().map(cells).collect();
-        out.table(heads, &rows, "no file was read yet")?;
-        out.lines(&stopped)?;
+        out.document(&Listed { feeds, files })?;
+        return Ok(End::Done);
+    }
+    let heads = [
+        ("FEED", Fit::Cut(8)),
+        ("LAST FILE", Fit::Cut(12)),
+        ("STATE", Fit::Whole),
+        ("READ", Fit::Whole),
+        ("NEXT EXPECTED BY", Fit::Whole),
+    ];
+    let rows: Vec<_> = feeds.iter().map(standing_cells).collect();
+    out.fitted(heads, &rows, "the settings name no feed")?;
+    out.lines([""])?;
+    let in_all = files.len();
+    if out.is_terminal() {
+        files.truncate(SHOWN_FILES);
+    }
+    let rows: Vec<_> = files.iter().map(cells).collect();
+    out.fitted(FILE_HEADS, &rows, "no file was read yet")?;
+    if in_all > files.len() {
+        out.lines([format!("and {} older; --json has all", in_all - files.len())])?;
+    }
+    let troubles: Vec<String> = feeds.iter().flat_map(FeedStanding::troubles).collect();
+    if !troubles.is_empty() {
+        out.lines(["", "Needs a person:"])?;
+        out.paragraphs(troubles.iter().map(|line| format!("  {line}")))?;
     }
     Ok(End::Done)
 }
 
-/// A line for each feed that could not be read the last time.
-async fn stopped(store: &Store, settings: &Settings, feed: Option<&str>) -> Result<Vec<String>, Trouble> {
-    let gates = store.gates().await?;
-    let feeds = settings.feeds.iter().filter(|known| feed.is_none_or(|name| name == known.name));
-    let line = |feed: &Feed| {
-        let gate = gates.iter().find(|gate| gate.name == gate_of(feed))?;
-        Some(format!("feed {} is not read since {}: {}", feed.name, utc_text(gate.since), gate.stopped.as_ref()?))
-    };
-    Ok(feeds.filter_map(line).collect())
+fn standing_cells(standing: &FeedStanding) -> [String; 5] {
+    let expected = standing.expected_utc.as_deref().map(short_utc).unwrap_or_default();
+    let overdue = if standing.overdue { " (overdue)" } else { "" };
+    [
+        standing.feed.clone(),
+        standing.last_file.clone().unwrap_or_default(),
+        standing.last_state.clone().unwrap_or_default(),
+        standing.last_read_utc.as_deref().map(short_utc).unwrap_or_default(),
+        format!("{expected}{overdue}"),
+    ]
 }
+
+/// `2027-03-01T07:00:00Z` → `2027-03-01 07:00Z`: seconds are in --json.
+fn short_utc(instant: &str) -> String {
+    match (instant.get(..10), instant.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time}Z"),
+        (_, _) => instant.to_owned(),
+    }
+}
+
+const FILE_HEADS: [(&str, Fit); 12] = [
+    ("FEED", Fit::Cut(6)),
+    ("FILE", Fit::Cut(12)),
+    ("READ", Fit::Whole),
+    ("STATE", Fit::Whole),
+    ("ROWS", Fit::Whole),
+    ("NEW", Fit::Whole),
+    ("CHANGED", Fit::Whole),
+    ("GONE", Fit::Whole),
+    ("BAD", Fit::Whole),
+    ("SAME", Fit::Last(1)),
+    ("PAST", Fit::Last(2)),
+    ("SHA256", Fit::Last(3)),
+];
 
 fn cells(file: &FileRow) -> [String; 12] {
-    let counts = [file.rows, file.added, file.changed, file.withdrawn, file.unchanged, file.past, file.rejected];
-    let [rows, added, changed, withdrawn, unchanged, past, rejected] = counts.map(|count| count.to_string());
+    let counts = [file.rows, file.added, file.changed, file.withdrawn, file.rejected, file.unchanged, file.past];
+    let [rows, added, changed, withdrawn, rejected, unchanged, past] = counts.map(|count| count.to_string());
     let short = file.sha256.get(..12).unwrap_or(&file.sha256).to_owned();
-    let (feed, name, read, state) = (file.feed.clone(), file.file.clone(), file.read_utc.clone(), file.state.clone());
-    [feed, name, short, read, state, rows, added, changed, withdrawn, unchanged, past, rejected]
+    let (feed, name, state) = (file.feed.clone(), file.file.clone(), file.state.clone());
+    let read = short_utc(&file.read_utc);
+    [feed, name, read, state, rows, added, changed, withdrawn, rejected, unchanged, past, short]
 }
 
 /// The feed whose held file this is.

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use super::end::{End, Trouble};
-use super::out::Out;
+use super::out::{Fit, Out};
 use super::{open, story};
 use crate::config::Settings;
 use crate::rules::hire::State;
@@ -134,8 +134,15 @@ async fn list(store: &Store, filter: &Filter, out: Out) -> Result<End, Trouble> 
         out.document(&rows)?;
         return Ok(End::Done);
     }
-    let cells: Vec<_> = rows.iter().map(cells).collect();
-    out.table(["HIRE", "NAME", "START", "SEND", "STATE", "REASON", "MANAGER"], &cells, "no hires")?;
+    let shown = rows.get(..MOST_SHOWN).filter(|_| out.is_terminal()).unwrap_or(&rows);
+    let cells: Vec<_> = shown.iter().map(cells).collect();
+    out.fitted(HEADS, &cells, "no hires")?;
+    if rows.len() > shown.len() {
+        out.lines([format!(
+            "and {} more; narrow it with --state or --tenant, or --json has all",
+            rows.len() - shown.len()
+        )])?;
+    }
     let told: BTreeSet<String> = rows
         .iter()
         .filter(|row| row.state == State::Attention.as_str())
@@ -143,10 +150,31 @@ async fn list(store: &Store, filter: &Filter, out: Out) -> Result<End, Trouble> 
         .collect();
     if !told.is_empty() {
         out.lines(["", "Needs a person:"])?;
-        out.lines(told)?;
+        let most = if out.is_terminal() { MOST_TOLD } else { usize::MAX };
+        out.paragraphs(told.iter().take(most))?;
+        if told.len() > most {
+            out.lines([format!(
+                "  and {} more; `firstpass hire list --state attention --json` has all",
+                told.len() - most
+            )])?;
+        }
     }
     Ok(End::Done)
 }
+
+/// Hires that a terminal shows, and those of them whose cause is told.
+const MOST_SHOWN: usize = 500;
+const MOST_TOLD: usize = 50;
+
+const HEADS: [(&str, Fit); 7] = [
+    ("HIRE", Fit::Cut(10)),
+    ("NAME", Fit::Cut(10)),
+    ("START", Fit::Cut(18)),
+    ("SEND", Fit::Last(1)),
+    ("STATE", Fit::Whole),
+    ("REASON", Fit::Whole),
+    ("MANAGER", Fit::Last(2)),
+];
 
 fn cells(row: &ReviewRow) -> [String; 7] {
     // The send time is on the start date, in the same zone: the wall time says it all.

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use super::end::{End, Trouble, chain};
-use super::out::Out;
-use super::{open, patience};
+use super::out::{Fit, Out, grid};
+use super::rhythm::answer;
+use super::{open, progress};
 use crate::config::{Feed, Settings, TenantRules};
 use crate::feed::FileReport;
+use crate::rules::intake::ChangeLine;
 use crate::store::Store;
 use crate::work::intake::{self, IntakeError};
 
@@ -26,8 +28,9 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// Lines of rejects and changes that are printed; `--json` has them all.
-const MOST_LINES: usize = 1000;
+/// Changes, and rejects, that a terminal shows; a pipe gets more, and `--json` has them all.
+const SHOWN: usize = 50;
+const PIPED: usize = 1000;
 
 /// Takes it in.
 pub async fn import(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
@@ -41,16 +44,17 @@ pub async fn import(args: &Args, config: &Path, out: Out) -> Result<End, Trouble
     let scratch = if args.dry_run && missing { Some(Scratch::make()?) } else { None };
     let store = match &scratch {
         Some(scratch) => scratch.state().await?,
+        None if args.dry_run => Store::open_to_read(&settings.state.url).await?,
         None => open::state(&settings).await?,
     };
     let work = intake::import(&args.file, feed, rules, &store, open::now(), args.dry_run);
-    let done = patience::watched("reading", work).await;
+    let done = progress::watched("reading", out, work).await;
     store.close().await;
     let report = done?;
     if out.is_json() {
         out.document(&report)?;
     } else {
-        out.lines(lines(&report, args.dry_run))?;
+        out.paragraphs(lines(&report, args.dry_run, out))?;
     }
     Ok(if report.needs_a_person() { End::NeedsAPerson } else { End::Done })
 }
@@ -64,32 +68,92 @@ pub(super) fn feed_named<'a>(settings: &'a Settings, name: &str) -> Result<(&'a 
     })
 }
 
-/// What became, or would become, of a file.
-pub(super) fn lines(report: &FileReport, dry_run: bool) -> Vec<String> {
-    let mut lines = vec![report.to_string()];
-    lines.extend(report.changes.iter().take(MOST_LINES).map(|change| match change.line {
-        0 => format!("  {}: {}", change.employee_id, change.change),
-        line => format!("  line {line}, {}: {}", change.employee_id, change.change),
-    }));
-    lines.extend(left_out(report.changes.len(), "changes"));
-    lines.extend(report.rejects.iter().take(MOST_LINES).map(|reject| format!("  rejected {reject}")));
-    lines.extend(left_out(report.rejects.len(), "rejected rows"));
-    if !report.rejected_at.is_empty() {
-        lines.push(format!("the rejected rows stand in {}; correct and drop that file again", report.rejected_at));
+/// What became, or would become, of a file: a summary, a table of the changes, the rejects, what to do.
+pub(super) fn lines(report: &FileReport, dry_run: bool, out: Out) -> Vec<String> {
+    let most = if out.is_terminal() { SHOWN } else { PIPED };
+    let mut lines = vec![summary(report, dry_run)];
+    lines.extend(changes(report, most, out.width()));
+    if !report.rejects.is_empty() {
+        lines.push(String::new());
+        lines.push("Rejected rows".to_owned());
+        lines.extend(report.rejects.iter().take(most).map(|reject| format!("  {reject}")));
+        lines.extend(left_out(report.rejects.len(), most, "rejected rows"));
     }
-    if report.state == "held" && !dry_run {
-        lines
-            .push("nothing was taken; `firstpass feed accept` lets it in, `firstpass feed refuse` does not".to_owned());
-    }
-    if dry_run {
-        lines.push("dry run: nothing is written".to_owned());
+    let next = next(report, dry_run);
+    if !next.is_empty() {
+        lines.push(String::new());
+        lines.extend(next);
     }
     lines
 }
 
-fn left_out(count: usize, what: &str) -> Option<String> {
-    let more = count.checked_sub(MOST_LINES).filter(|more| *more > 0)?;
-    Some(format!("  and {more} more {what}; --json has them all"))
+fn summary(report: &FileReport, dry_run: bool) -> String {
+    if dry_run { format!("dry run: {report}") } else { report.to_string() }
+}
+
+const CHANGE_HEADS: [(&str, Fit); 5] = [
+    ("LINE", Fit::Whole),
+    ("HIRE", Fit::Cut(8)),
+    ("NAME", Fit::Cut(12)),
+    ("CHANGE", Fit::Whole),
+    ("STARTS", Fit::Cut(16)),
+];
+
+/// One line each, and what changes from what to what below it.
+fn changes(report: &FileReport, most: usize, width: Option<usize>) -> Vec<String> {
+    let shown = report.changes.get(..most).unwrap_or(&report.changes);
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let rows: Vec<_> = shown.iter().map(change_cells).collect();
+    let indented = grid(&CHANGE_HEADS, &rows, width.map(|width| width.saturating_sub(2)));
+    let mut table = indented.into_iter().map(|line| format!("  {line}"));
+    let mut lines = vec![String::new(), "Changes".to_owned()];
+    lines.extend(table.next());
+    for (line, change) in table.zip(shown) {
+        lines.push(line);
+        lines.extend(change.fields.iter().map(|field| {
+            let or_nothing = |text: &str| if text.is_empty() { "(nothing)".to_owned() } else { text.to_owned() };
+            format!("        {}: {} -> {}", field.field, or_nothing(&field.from), or_nothing(&field.to))
+        }));
+    }
+    let in_all = report.added + report.changed + report.withdrawn;
+    lines.extend(left_out(usize::try_from(in_all).unwrap_or(usize::MAX), most, "changes"));
+    lines
+}
+
+fn change_cells(change: &ChangeLine) -> [String; 5] {
+    // Whom the file no longer names stands on no line of it.
+    let line = if change.line == 0 { "-".to_owned() } else { change.line.to_string() };
+    let word = if change.what == "added" { "new" } else { &change.what };
+    [line, change.employee_id.clone(), change.display_name.clone(), word.to_owned(), change.start.clone()]
+}
+
+fn left_out(count: usize, most: usize, what: &str) -> Option<String> {
+    let more = count.checked_sub(most).filter(|more| *more > 0)?;
+    Some(format!("  and {more} more {what}; --json has all"))
+}
+
+/// What a person does next.
+fn next(report: &FileReport, dry_run: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !report.rejected_at.is_empty() {
+        lines.push(format!("the rejected rows stand in {}; correct and drop that file again", report.rejected_at));
+    }
+    match (report.state.as_str(), dry_run) {
+        ("held", true) => lines.push(format!(
+            "the file would be held whole: {}. If that is right, import it without --dry-run and then {}; or raise that key of feed {}. If not, nothing is lost: ask HR for the right file",
+            report.why,
+            format_args!("`firstpass feed accept {} --reason TEXT`", report.file),
+            report.feed
+        )),
+        ("held", false) => lines.push(format!("nothing was taken. {}", answer(&report.file))),
+        (_, _) => {}
+    }
+    if dry_run {
+        lines.push("nothing is written".to_owned());
+    }
+    lines
 }
 
 impl From<IntakeError> for Trouble {

@@ -71,7 +71,12 @@ fn page(command: &clap::Command) -> Result<Vec<u8>, Trouble> {
     page.render(&mut text)?;
     // What stands below the options in --help is one: with it, what the exit status means.
     let text = String::from_utf8_lossy(&text).replace(".SH EXTRA", ".SH EXAMPLE");
-    Ok(text.into_bytes())
+    Ok(text.chars().map(in_roff).collect::<String>().into_bytes())
+}
+
+/// groff reads ASCII unless it is told otherwise (groff_char(7)).
+fn in_roff(c: char) -> String {
+    if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) }
 }
 
 fn write_all(folder: &Path, pages: &[(String, Vec<u8>)]) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //! code of a pass: none of them can get hold of one.
 
 pub mod check;
+pub mod cohort;
 pub mod completions;
 pub mod config;
 pub mod end;
@@ -17,10 +18,11 @@ pub mod mail;
 pub mod man;
 pub mod open;
 pub mod out;
-mod patience;
 pub mod plan;
 pub mod preview;
 mod privacy;
+mod progress;
+pub mod rhythm;
 pub mod run;
 pub mod sandbox;
 pub mod story;

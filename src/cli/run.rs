@@ -15,8 +15,9 @@ use tracing::{error, info};
 
 use super::end::{End, Trouble, chain};
 use super::out::Out;
+use super::rhythm::{self, FeedStanding, answer};
 use super::words::utc_text;
-use super::{import, open};
+use super::{import, open, progress};
 use crate::clock::Clock;
 use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
@@ -101,6 +102,8 @@ struct Report {
     next_due_utc: Option<String>,
     /// Feeds that could not be read, and what stops a tenant, the mail or everything.
     stopped: Vec<String>,
+    /// Feeds whose next file did not come in time (`expect_every`); no reason to end with 1.
+    overdue: Vec<String>,
 }
 
 /// Ticks at most; each makes up to some hundred attempts.
@@ -125,7 +128,7 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
     let began = work.clock.now();
     let mut passed = Passed { files: Vec::new(), stopped };
     let ended = tokio::select! {
-        ended = rounds(work, &mut passed) => ended,
+        ended = progress::watched("doing what is due", out, rounds(work, &mut passed)) => ended,
         () = stop.cancelled() => Ok(()),
     };
     if stop.is_cancelled() {
@@ -137,7 +140,7 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
     if out.is_json() {
         out.document(&report)?;
     } else {
-        out.lines(text(&report))?;
+        out.paragraphs(text(&report, out))?;
     }
     let calm = report.attention == 0
         && report.held.is_empty()
@@ -223,15 +226,17 @@ async fn report(work: &Work, began: DateTime<Utc>, passed: Passed) -> Result<Rep
     let told: Vec<String> = told.filter(|line| !stopped.contains(line)).collect();
     stopped.extend(told);
     let Tally { delivered, attention, pending } = work.store.tally(began).await?;
-    let next_due_utc = work.store.next_look(work.clock.now()).await?.map(utc_text);
-    Ok(Report { files, held, delivered, attention, pending, next_due_utc, stopped })
+    let now = work.clock.now();
+    let next_due_utc = work.store.next_look(now).await?.map(utc_text);
+    let feeds = rhythm::feeds(&work.settings, &work.store, now).await?;
+    let overdue = feeds.iter().filter(|feed| feed.overdue).map(FeedStanding::overdue_text).collect();
+    Ok(Report { files, held, delivered, attention, pending, next_due_utc, stopped, overdue })
 }
 
-fn text(report: &Report) -> Vec<String> {
-    let mut lines: Vec<String> = report.files.iter().flat_map(|file| import::lines(file, false)).collect();
-    lines.extend(report.held.iter().map(|file| {
-        format!("{} is still held; `firstpass feed accept` lets it in, `firstpass feed refuse` does not", file.file)
-    }));
+fn text(report: &Report, out: Out) -> Vec<String> {
+    let mut lines: Vec<String> = report.files.iter().flat_map(|file| import::lines(file, false, out)).collect();
+    lines.extend(report.held.iter().map(|file| format!("{} is still held; {}", file.file, answer(&file.file))));
+    lines.extend(report.overdue.iter().cloned());
     lines.extend(report.stopped.iter().map(|what| format!("stopped: {what}")));
     lines
         .push(format!("{} delivered, {} in attention, {} pending", report.delivered, report.attention, report.pending));

@@ -31,7 +31,7 @@ pub async fn show(store: &Store, asked: &KeyText, out: Out) -> Result<End, Troub
             "events": events,
         }))?;
     } else {
-        out.lines(story(&hire, &rows, &passes, &events, now))?;
+        out.paragraphs(story(&hire, &rows, &passes, &events, now))?;
     }
     Ok(End::Done)
 }

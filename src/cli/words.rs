@@ -100,9 +100,24 @@ fn attention(hire: &HireRow, now: DateTime<Utc>) -> String {
         "" => "a person must look",
         text => text,
     };
-    match hire.look_at {
-        Some(at) if at > now => format!("{what_to_do} (looked at again {})", at_hire(hire, at)),
-        Some(_) => format!("{what_to_do} (looked at again now)"),
-        None => what_to_do.to_owned(),
+    let look = match hire.look_at {
+        Some(at) if at > now => format!(" (looked at again {})", at_hire(hire, at)),
+        Some(_) => " (looked at again now)".to_owned(),
+        None => String::new(),
+    };
+    format!("{what_to_do}{look}{}", once_mended(hire, now))
+}
+
+/// When the letter goes, once the cause is gone. Some reasons wait for a person's word instead.
+fn once_mended(hire: &HireRow, now: DateTime<Utc>) -> String {
+    let by_itself = hire.look_at.is_some() && hire.reason.is_none_or(|reason| !reason.waits_for_retry());
+    match (hire.send_at, hire.window_until) {
+        (Some(send), _) if by_itself && now < send => {
+            format!("; once mended, the letter goes at {}", at_hire(hire, send))
+        }
+        (_, Some(until)) if by_itself && now < until => {
+            format!("; once mended, the letter goes at once, until {}", at_hire(hire, until))
+        }
+        (_, _) => String::new(),
     }
 }

@@ -176,6 +176,16 @@ impl Source {
         self.file.try_clone()
     }
 
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.look.size).unwrap_or(0)
+    }
+
+    /// How far it was read: all descriptors of [`Source::again`] share one position.
+    pub fn position(&self) -> u64 {
+        rustix::fs::tell(&self.file).unwrap_or(0)
+    }
+
     /// Nobody wrote to it since it was opened.
     pub fn stood_still(&self) -> bool {
         fstat(&self.file).is_ok_and(|stat| look(&stat) == self.look)

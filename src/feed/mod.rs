@@ -11,6 +11,7 @@ mod encoding;
 pub mod folder;
 pub(crate) mod guarded;
 pub(crate) mod rows_digest;
+pub mod meter;
 pub mod report;
 mod rows;
 pub mod sql;

@@ -9,8 +9,8 @@ use crate::rules::record::Reject;
 
 /// More rejects than this are no rows to correct one by one; such a file is rejected whole.
 pub const REJECTS: u64 = 100_000;
-/// Lines of a dry run that are kept; the counts are always whole.
-pub const CHANGES: u64 = 10_000;
+/// Lines of a dry run that are kept, some 300 bytes each; the counts are always whole.
+pub const CHANGES: u64 = 200_000;
 
 /// What became of one file. The first keys are the columns of `review_file`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -49,7 +49,10 @@ pub struct FileReport {
     pub rejected_at: String,
     /// Every rejected row.
     pub rejects: Vec<Reject>,
-    /// What would change (dry run only).
+    /// Nothing was written: `state` is what would become of the file.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// What would change, the first 200,000 (dry run only).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeLine>,
 }
@@ -63,7 +66,11 @@ impl FileReport {
 
 impl fmt::Display for FileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.file, self.state)?;
+        let would = match (self.dry_run, self.state.as_str()) {
+            (true, "taken" | "held" | "rejected") => "would be ",
+            (true | false, _) => "",
+        };
+        write!(f, "{} {would}{}: ", self.file, self.state)?;
         if self.state == "rejected" {
             return f.write_str(&self.why);
         }

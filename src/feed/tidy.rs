@@ -132,14 +132,12 @@ impl Folder {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return false;
         }
-        match read_at(name) {
-            Some(read_at) => read_at < before,
-            None => {
-                let written = DateTime::from_timestamp(stat.st_mtime, 0);
-                let rows = place == Place::Rejected && !name.starts_with('.') && name.ends_with(".rejected.csv");
-                rows && written.is_some_and(|at| at < before) && self.holds_rejected_rows(place, name)
-            }
+        if let Some(read_at) = read_at(name) {
+            return read_at < before;
         }
+        let written = DateTime::from_timestamp(stat.st_mtime, 0);
+        let rows = place == Place::Rejected && !name.starts_with('.') && name.ends_with(".rejected.csv");
+        rows && written.is_some_and(|at| at < before) && self.holds_rejected_rows(place, name)
     }
 
     /// The first header of rejected rows is ours; anything else that bears such a name is not.

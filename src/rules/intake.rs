@@ -59,20 +59,55 @@ impl Change {
     }
 }
 
-/// One line of a dry run.
+/// One line of a dry run. It names people: it is shown, never stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeLine {
     /// Line of the file; 0 for a person whom it does not name.
     pub line: u64,
     /// Whom.
     pub employee_id: String,
+    /// The name, as the feed writes it now.
+    pub display_name: String,
     /// The word of the change.
     pub what: String,
     /// A sentence.
     pub change: String,
+    /// When the hire starts then: `2027-03-01 09:00 Europe/Berlin`.
+    pub start: String,
+    /// What of a known hire changes.
+    pub fields: Vec<FieldChange>,
 }
 
-fn start_text(start: &Start) -> String {
+/// One field of a known hire, before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// `start` (day, time and zone), `user`, `display_name`, `manager`, `language`.
+    pub field: &'static str,
+    /// As it is on record; may be empty.
+    pub from: String,
+    /// As the file says it; may be empty.
+    pub to: String,
+}
+
+/// What differs between the facts on record and a row.
+pub fn differences(known: &Hire, row: &Hire) -> Vec<FieldChange> {
+    let texts = |hire: &Hire| {
+        [
+            ("start", start_text(&hire.start)),
+            ("user", hire.user.as_text()),
+            ("display_name", hire.display_name.clone()),
+            ("manager", hire.manager.clone()),
+            ("language", hire.language.clone()),
+        ]
+    };
+    let both = texts(known).into_iter().zip(texts(row));
+    both.filter(|((_, from), (_, to))| from != to)
+        .map(|((field, from), (_, to))| FieldChange { field, from, to })
+        .collect()
+}
+
+/// `2027-03-01 09:00 Europe/Berlin`.
+pub fn start_text(start: &Start) -> String {
     let zone = start.zone.as_ref().map_or("(zone unknown)", |zone| zone.as_str());
     format!("{} {} {zone}", start.date, start.time.format("%H:%M"))
 }

@@ -53,6 +53,28 @@ pub fn next_slot(
     recent.get(must_leave).map_or(now + SPAN, |oldest| *oldest + SPAN)
 }
 
+/// When letters that are due at these instants (in order) leave, at most `per_minute` in any minute.
+///
+/// For forecasts: the time that Graph and the mail server take is not in it.
+///
+/// ```
+/// use firstpass::rules::pace::departures;
+/// let at = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+/// let due = [at("2027-03-01T06:00:00Z"); 5];
+/// let minutes: Vec<i64> = departures(&due, 2).iter().map(|left| (*left - due[0]).num_minutes()).collect();
+/// assert_eq!(minutes, [0, 0, 1, 1, 2]);
+/// ```
+pub fn departures(due: &[DateTime<Utc>], per_minute: u32) -> Vec<DateTime<Utc>> {
+    let allowed = usize::try_from(per_minute).unwrap_or(usize::MAX).max(1);
+    let mut left: Vec<DateTime<Utc>> = Vec::with_capacity(due.len());
+    for at in due {
+        // The letter so many places before must have left the minute.
+        let room = left.len().checked_sub(allowed).and_then(|place| left.get(place)).map(|before| *before + SPAN);
+        left.push(room.map_or(*at, |room| room.max(*at)));
+    }
+    left
+}
+
 /// Letters of the last minute, oldest first. A clock that was set back makes letters "ahead"; those
 /// count for a minute too, and not for longer.
 fn recent(letters: &[DateTime<Utc>], now: DateTime<Utc>) -> Vec<DateTime<Utc>> {

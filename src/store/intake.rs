@@ -7,6 +7,7 @@
 //! Read on in [`crate::rules::intake`] (who decides) and `apply` (the statements that write).
 
 mod apply;
+mod changes;
 mod files;
 mod judge;
 mod load;

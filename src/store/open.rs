@@ -63,6 +63,18 @@ impl Store {
         }
     }
 
+    /// Opens a state that there is so that nothing in it can be written: for dry runs. The file stays as
+    /// it is, byte for byte; temporary tables lie elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; also when its tables are of an older version, since it may not be brought up to date.
+    pub async fn open_to_read(url: &str) -> Result<Self, StoreError> {
+        match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
+            Some(path) => open_sqlite_to_read(PathBuf::from(path)).await,
+            None => Self::open(url, &Open::default()).await,
+        }
+    }
+
     /// Closes all connections; what was committed stays.
     pub async fn close(&self) {
         match self {
@@ -80,7 +92,8 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
     // Two first starts at once must not both migrate; held until the tables stand.
     let opening = place.hold_folder().await?;
     let existed = place.create()?;
-    let version = if existed { probe(&place.path).await? } else { 0 };
+    let looking = SqliteConnectOptions::new().filename(&place.path).busy_timeout(BUSY);
+    let version = if existed { probe(&place.path, looking).await? } else { 0 };
 
     let options = SqliteConnectOptions::new()
         .filename(&place.path)
@@ -121,9 +134,28 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
     Ok(Store::Sqlite { write, read, path: place.path })
 }
 
+async fn open_sqlite_to_read(path: PathBuf) -> Result<Store, StoreError> {
+    let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY);
+    // A reader leaves an empty log of writes behind where there was none. Without one nobody has the state
+    // open, and what a service writes that starts right now goes to its log first, not into the file.
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    let options = if log.exists() { options } else { options.immutable(true) };
+    let version = probe(&path, options.clone()).await?;
+    if version < newest(&SQLITE) {
+        return Err(StoreError::Unusable(format!(
+            "the tables of {} are of an older version, and a dry run writes nothing; `firstpass run` or `firstpass hire list` brings them up to date",
+            path.display()
+        )));
+    }
+    let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE).idle_timeout(None).max_lifetime(None);
+    let write = pool().max_connections(1).connect_with(options.clone()).await?;
+    let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(options);
+    Ok(Store::Sqlite { write, read, path })
+}
+
 /// Looks at an existing file without changing it; the version of its tables.
-async fn probe(path: &Path) -> Result<i64, StoreError> {
-    let mut db: SqliteConnection = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY).connect().await?;
+async fn probe(path: &Path, options: SqliteConnectOptions) -> Result<i64, StoreError> {
+    let mut db: SqliteConnection = options.connect().await?;
     let application_id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut db).await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
     let n_tables: i64 = sqlx::query_scalar(

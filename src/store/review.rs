@@ -142,6 +142,11 @@ const HIRES_BETWEEN: Sql = sql!(concat!(
     " FROM hire WHERE current = 1 AND (send_at IS NULL OR (send_at >= $1 AND send_at < $2))
       ORDER BY coalesce(send_at, 0), tenant, employee_id"
 ));
+const IN_ATTENTION: Sql = sql!(concat!(
+    "SELECT ",
+    hire_columns!(),
+    " FROM hire WHERE current = 1 AND state = 'attention' ORDER BY coalesce(start_at, 0), tenant, employee_id"
+));
 const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
 const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
 
@@ -206,6 +211,12 @@ impl Store {
             .bind(ms(until))
             .fetch_all(db)
             .await)?;
+        hires.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Newest engagements that need a person, by start.
+    pub async fn hires_in_attention(&self) -> Result<Vec<HireRow>, StoreError> {
+        let hires: Vec<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(IN_ATTENTION)).fetch_all(db).await)?;
         hires.into_iter().map(TryInto::try_into).collect()
     }
 

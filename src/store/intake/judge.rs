@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::{Counts, Staging, StoreError, count, ms, on_link};
 use crate::rules::calendar::Zone;
 use crate::rules::hire::{FeedStatus, Hire, Start, State, UserRef};
-use crate::rules::intake::{Change, ChangeLine, Known, Weight, decide};
+use crate::rules::intake::{Change, Known, Weight, decide};
 use crate::rules::staged::Verdict;
 use crate::store::engine::{Sql, sql};
 
@@ -104,14 +104,17 @@ const PENDING: Sql = sql!(
 const N_VANISHING: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM vanishing");
 const REJECTS: Sql =
     sql!("SELECT line, verdict, why FROM staged WHERE verdict IN ('bad', 'unlike', 'foreign') ORDER BY line LIMIT $1");
-const CHANGES: Sql = sql!(
-    "SELECT t.line, t.employee_id, t.verdict, t.why, s.start_date, s.start_time, s.zone
-     FROM staged t JOIN starts s ON s.id = t.start_id
-     WHERE t.verdict IN ('added', 'missed', 'engaged', 'moved', 'amended', 'returned', 'withdrawn')
+pub(super) const CHANGES: Sql = sql!(
+    "SELECT t.line, t.employee_id, t.verdict, t.why, t.user_ref, t.display_name, t.manager_ref, t.language, t.withdrawn,
+            s.start_date, s.start_time, s.zone, h.user_ref AS k_user, h.display_name AS k_name,
+            h.manager_ref AS k_manager, h.language AS k_language, h.start_date AS k_date, h.start_time AS k_time,
+            h.zone AS k_zone
+     FROM staged t JOIN starts s ON s.id = t.start_id LEFT JOIN hire h ON h.id = t.hire_id
+     WHERE t.verdict IN ('added', 'missed', 'engaged', 'moved', 'amended', 'returned', 'withdrawn') AND t.line > $2
      ORDER BY t.line LIMIT $1"
 );
-const VANISHED: Sql = sql!(
-    "SELECT h.source_line, h.employee_id FROM vanishing v JOIN hire h ON h.id = v.hire_id ORDER BY h.employee_id LIMIT $1"
+pub(super) const VANISHED: Sql = sql!(
+    "SELECT h.employee_id, h.display_name, h.start_date, h.start_time, h.zone FROM vanishing v JOIN hire h ON h.id = v.hire_id ORDER BY h.employee_id LIMIT $1"
 );
 
 #[derive(FromRow)]
@@ -140,7 +143,7 @@ struct Differing {
     k_live: i64,
 }
 
-fn start(date: &str, time: &str, zone: &str) -> Result<Start, StoreError> {
+pub(super) fn start(date: &str, time: &str, zone: &str) -> Result<Start, StoreError> {
     let corrupt = || StoreError::Corrupt(format!("a start of a hire is unreadable: {date} {time} {zone}"));
     Ok(Start {
         date: date.parse::<NaiveDate>().map_err(|_| corrupt())?,
@@ -305,38 +308,6 @@ impl Staging {
                 (count(line), reason)
             })
             .collect())
-    }
-
-    /// What would change, at most `most` lines.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn changes(&mut self, most: u64) -> Result<Vec<ChangeLine>, StoreError> {
-        type Row = (i64, String, String, Option<String>, String, String, String);
-        let rows: Vec<Row> = on_link!(&mut self.link, |db, text| sqlx::query_as(text(CHANGES))
-            .bind(super::number(most))
-            .fetch_all(db)
-            .await?);
-        let gone: Vec<(i64, String)> = on_link!(&mut self.link, |db, text| sqlx::query_as(text(VANISHED))
-            .bind(super::number(most))
-            .fetch_all(db)
-            .await?);
-        let mut lines = Vec::with_capacity(rows.len() + gone.len());
-        for (line, employee_id, what, why, date, time, zone) in rows {
-            let start = start(&date, &time, &zone)?;
-            let change = why.unwrap_or_else(|| match what.as_str() {
-                "missed" => Change::Missed(start).to_string(),
-                _ => Change::Add(start).to_string(),
-            });
-            lines.push(ChangeLine { line: count(line), employee_id, what, change });
-        }
-        lines.extend(gone.into_iter().map(|(_, employee_id)| ChangeLine {
-            line: 0,
-            employee_id,
-            what: Change::Vanish.word().to_owned(),
-            change: Change::Vanish.to_string(),
-        }));
-        Ok(lines)
     }
 }
 

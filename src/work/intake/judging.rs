@@ -7,6 +7,7 @@ use super::rest::{count, counts_of, utc};
 use super::{Desk, IntakeError, Out, ROUNDS};
 use crate::feed::csv::{self, Reading, Unreadable};
 use crate::feed::folder::{Draft, Place, Source};
+use crate::feed::meter::METER;
 use crate::feed::report::{CHANGES, FileReport, REJECTS};
 use crate::rules::intake::brake;
 use crate::rules::staged::Batch;
@@ -97,6 +98,7 @@ impl Desk<'_> {
         }
         let Some(folder) = out.folder else {
             report.changes = staging.changes(CHANGES).await?;
+            report.dry_run = true;
             if stop.is_some() { "held" } else { "taken" }.clone_into(&mut report.state);
             report.why = stop.unwrap_or_default();
             return Ok(Some(report));
@@ -164,13 +166,16 @@ impl Desk<'_> {
             csv::read(file, &rules, now, |batch| send.blocking_send(batch).is_ok())
         });
         let mut broken = None;
+        METER.begin(source.size());
         while let Some(batch) = receive.recv().await {
+            METER.at(source.position());
             if let Err(error) = staging.put(&batch).await {
                 broken = Some(error);
                 break;
             }
         }
         drop(receive);
+        METER.end();
         let read = reading.await.unwrap_or_else(|error| Err(Unreadable::Io(io::Error::other(error))));
         if let Some(error) = broken {
             return Err(error.into());

@@ -59,6 +59,7 @@ impl Desk<'_> {
         let mut report = self.report(out, sha256, 0, &Counts::default());
         "rejected".clone_into(&mut report.state);
         report.why = why;
+        report.dry_run = out.folder.is_none();
         let Some(folder) = out.folder else { return Ok(report) };
         let taken = self.taken(out, sha256, 0, Counts::default(), &report.why);
         self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "rejected").await?;

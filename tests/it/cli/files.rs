@@ -87,3 +87,108 @@ async fn control_characters_in_data_never_reach_a_terminal() {
     }
     world.finish().await;
 }
+
+/// Every file below a folder with its bytes, owner's mode and time.
+fn everything(
+    dir: &std::path::Path,
+) -> std::collections::BTreeMap<std::path::PathBuf, (Vec<u8>, u32, std::time::SystemTime)> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let bytes = if metadata.is_dir() { Vec::new() } else { std::fs::read(&path).unwrap() };
+            if metadata.is_dir() {
+                folders.push(path.clone());
+            }
+            found.insert(path, (bytes, metadata.permissions().mode(), metadata.modified().unwrap()));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing_at_all() {
+    let mut world = World::new().await;
+    let dir = world.dir.path().to_owned();
+    world.set(FRIDAY);
+    world.drop_file("hires.csv", &format!("{HIRES}E9,,soon,,,\n"));
+    world.tick().await;
+    std::fs::write(dir.join("next.csv"), HIRES.replace("2037-03-02,Europe", "2037-03-09,Europe")).unwrap();
+    std::fs::write(dir.join("bad.csv"), "who,when\n").unwrap();
+    let tries: [&[&str]; 3] = [
+        &["import", "next.csv", "--feed", "hr", "--dry-run"],
+        &["import", "next.csv", "--feed", "hr", "--dry-run", "--json"],
+        &["import", "bad.csv", "--feed", "hr", "--dry-run"],
+    ];
+    // Beside a service that has the state open, with a log of writes that is not in the file yet.
+    let before = everything(&dir);
+    assert!(before.keys().any(|path| path.ends_with("state.db-wal")));
+    for args in tries {
+        let ran = firstpass(&dir, args).await;
+        assert!(ran.status < 2, "{}{}", ran.stdout, ran.stderr);
+        let after = everything(&dir);
+        let differs: Vec<_> =
+            before.iter().filter(|(path, what)| after.get(*path) != Some(what)).map(|(path, _)| path).collect();
+        assert!(
+            differs.iter().all(|path| path.ends_with("state.db-shm") || **path == dir),
+            "{args:?} changed {differs:?}"
+        );
+        assert!(after.keys().eq(before.keys()), "{args:?} made {:?}", after.keys());
+    }
+    // And alone.
+    world.work().store.close().await;
+    world.work = None;
+    let before = everything(&dir);
+    for args in tries {
+        let ran = firstpass(&dir, args).await;
+        assert!(ran.status < 2, "{}{}", ran.stdout, ran.stderr);
+        let after = everything(&dir);
+        let differs: Vec<_> =
+            before.iter().filter(|(path, what)| after.get(*path) != Some(what)).map(|(path, _)| path).collect();
+        assert!(differs.iter().all(|path| **path == dir), "{args:?} changed {differs:?}");
+        let more: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
+        assert!(more.is_empty(), "{args:?} made {more:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_changes_from_what_to_what_and_what_would_be_held() {
+    let mut world = World::with("[[feed]] += max_changes = 1").await;
+    let dir = world.dir.path().to_owned();
+    world.set(FRIDAY);
+    world.drop_file("hires.csv", HIRES);
+    world.tick().await;
+    let next = HIRES
+        .replace("2037-03-02,Europe/Berlin,mia", "2037-03-09,Europe/Berlin,omar")
+        .replace("Grace Hopper", "Grace B. Hopper")
+        .replace("2037-03-03,Asia", "2037-03-04,Asia")
+        .replace("E4,nobody.yet", "E6,somebody.else");
+    std::fs::write(dir.join("next.csv"), next).unwrap();
+    let _calm = calm(&dir);
+    insta::assert_snapshot!(
+        "would_be_held",
+        session(
+            &dir,
+            &[
+                &["import", "next.csv", "--feed", "hr", "--dry-run"],
+                &["import", "firstpass.toml", "--feed", "hr", "--dry-run"],
+            ]
+        )
+        .await
+    );
+    let json = firstpass(&dir, &["import", "next.csv", "--feed", "hr", "--dry-run", "--json"]).await;
+    assert_eq!(json.status, 1);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json["state"], &json["dry_run"]), (&"held".into(), &true.into()));
+    let ada = &json["changes"][0];
+    for key in ["line", "employee_id", "display_name", "what", "change", "start", "fields"] {
+        assert!(ada.get(key).is_some(), "{key}: {ada:#}");
+    }
+    assert_eq!(ada["fields"][0]["field"], "start");
+    assert_eq!(ada["fields"][0]["from"], "2037-03-02 09:00 Europe/Berlin");
+    assert_eq!(ada["fields"][1]["to"], "omar.manager@contoso.example");
+    world.finish().await;
+}

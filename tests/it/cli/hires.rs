@@ -16,6 +16,7 @@ async fn what_will_happen_on_monday_and_why_is_grace_in_attention() {
             &[
                 &["plan", "--from", "2037-03-01", "--days", "2"],
                 &["plan", "--from", "2037-04-01"],
+                &["plan", "--from", "someday"],
                 &["hire", "list"],
                 &["hire", "list", "--state", "attention"],
                 &["hire", "list", "--state", "held"],
@@ -101,4 +102,52 @@ async fn an_employee_id_in_two_tenants_names_both() {
     let held: Vec<serde_json::Value> = serde_json::from_str(&held.stdout).unwrap();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0]["tenant"], "fabrikam");
+}
+
+#[tokio::test]
+async fn a_cohort_that_the_mail_server_cannot_take_in_time_is_told_days_before() {
+    let mut world = World::with("[mail] += per_minute = 1").await;
+    world.set(super::FRIDAY);
+    let rows: Vec<String> = (0..150)
+        .map(|n| format!("T{n:03},Trainee {n},2037-03-02,Europe/Berlin"))
+        .chain((0..3).map(|n| format!("U{n:03},Usual {n},2037-03-09,Europe/Berlin")))
+        .collect();
+    world.drop_file("cohort.csv", &format!("employee_id,display_name,start_date,zone\n{}\n", rows.join("\n")));
+    world.tick().await;
+    let plan = firstpass(world.dir.path(), &["plan", "--from", "2037-03-01"]).await;
+    let warnings: Vec<&str> = plan.stdout.lines().filter(|line| line.contains("WARNING")).collect();
+    // 07:00 and 120 minutes until nine: the 122nd letter leaves at 09:01.
+    assert_eq!(
+        warnings,
+        [
+            "  WARNING: too many letters: 150 are due, and mail.per_minute = 1 lets the last one (contoso/T149) leave at \
+          2037-03-02 09:29 Europe/Berlin. 29 leave after their hire's start, first that of contoso/T121. Raise \
+          mail.per_minute to what the mail server takes, or send earlier (schedule.send_at)"
+        ]
+    );
+    let json = firstpass(world.dir.path(), &["plan", "--from", "2037-03-01", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&json.stdout).unwrap().len(), 153);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn one_command_answers_for_monday_and_for_grace() {
+    let mut world = weekend().await;
+    let dir = world.dir.path().to_owned();
+    // Grace starts on Monday; asked for Tuesday alone, her trouble is told all the same.
+    let tuesday = firstpass(&dir, &["plan", "--from", "2037-03-03", "--days", "1"]).await.stdout;
+    let (days, others) = tuesday.split_once("Also in attention, with other start dates:\n").unwrap();
+    assert!(days.contains("contoso/E3 Alan Turing") && !days.contains("E2"), "{days}");
+    assert!(others.contains("contoso/E2 Grace Hopper") && others.contains("user-registered"), "{others}");
+    // A held file stands above everything.
+    world.work().store.close().await;
+    let settings = std::fs::read_to_string(dir.join("firstpass.toml")).unwrap();
+    std::fs::write(dir.join("firstpass.toml"), settings.replace("settle = \"0s\"", "settle = \"0s\"\nmax_new = 0"))
+        .unwrap();
+    std::fs::write(dir.join("more.csv"), "employee_id,start_date,zone\nE7,2037-03-02,Europe/Berlin\n").unwrap();
+    assert_eq!(firstpass(&dir, &["import", "more.csv", "--feed", "hr"]).await.status, 1);
+    let monday = firstpass(&dir, &["plan", "--from", "2037-03-02", "--days", "1"]).await.stdout;
+    assert!(monday.starts_with("Look at this first:\n  feed hr: more.csv is held: 1 new hires, and max_new is 0. `firstpass feed accept more.csv"), "{monday}");
+    world.restart().await;
+    world.finish().await;
 }

@@ -15,6 +15,8 @@ mod files;
 mod running;
 mod identity;
 mod pages;
+mod terminal;
+mod feeds;
 
 /// The Friday before Monday, 2 March 2037.
 const FRIDAY: &str = "2037-02-27T12:00:00Z";
@@ -71,6 +73,7 @@ fn calm(dir: &Path) -> insta::internals::SettingsBindDropGuard {
         .add_filter(&format!("{moment}  (hold|release|cancel|retry): (.*) \\[[^\\]]+\\]"), "[NOW]  $1: $2 [OPERATOR]");
     settings.add_filter("next look 20[23].*", "next look [SOON]");
     settings.add_filter(r"\b[0-9a-f]{12}\b", "[SHA256]");
+    settings.add_filter(r"20[2-3][0-9]-[0-9-]{5} [0-9:]{5}Z", "[MINUTE]");
     settings.add_filter(r"20[2-3][0-9]-[0-9-]{5}T[0-9:]{8}Z", "[INSTANT]");
     settings.add_filter(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "[ID]");
     settings.bind_to_scope()

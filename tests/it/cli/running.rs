@@ -69,7 +69,7 @@ async fn run_once_does_what_is_due_and_reports() {
     let second = firstpass(dir, &["run", "--once"]).await;
     assert_eq!(second.status, 1, "{}{}", second.stdout, second.stderr);
     assert!(second.stdout.contains("0 delivered, 1 in attention, 0 pending"), "{}", second.stdout);
-    assert!(second.stdout.contains("rejected line 3"), "{}", second.stdout);
+    assert!(second.stdout.contains("\n  line 3, column zone"), "{}", second.stdout);
 
     let story = firstpass(dir, &["hire", "show", "E1"]).await;
     assert!(story.stdout.contains("delivered"), "{}", story.stdout);

@@ -59,6 +59,9 @@ async fn story(mut desk: FeedDesk) -> Vec<String> {
         "9,Late,2027-01-30,DE,7,Active",
         "Z,Fay,2027-03-01,DE,7,No-show",
     ];
+    let path = desk.dir.path().join("b.csv");
+    std::fs::write(&path, roster(HEAD, &second)).unwrap();
+    let dry = intake::import(&path, &desk.feed, &desk.rules, &desk.store, desk.now, true).await.unwrap();
     say(desk.drop_file("b.csv", roster(HEAD, &second)).await);
     let third = ["1,Ada,2027-03-08,DE,7,Active", "Z,Fay,2027-03-01,DE,7,Active", "a,Gus,2027-03-01,DE,7,Active"];
     say(desk.drop_file("c.csv", roster(HEAD, &third)).await);
@@ -66,6 +69,12 @@ async fn story(mut desk: FeedDesk) -> Vec<String> {
     say(desk.drop_file("d.csv", roster(HEAD, &["1,Ada,2027-03-09,DE,7,Active"])).await);
     say(intake::accept("d.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "yes", "ada", false).await.unwrap());
     say(desk.drop_file("e.csv", format!("{HEAD}\n1,\"Ada")).await);
+    told.extend(dry.changes.iter().map(|change| format!("{change:?}")));
+    for now in ["2027-02-01T01:00:00Z", "2027-02-03T00:00:00Z", "2027-02-03T00:01:00Z"] {
+        desk.upkeep_at(now).await;
+    }
+    told.push(format!("{:?}", desk.store.feed_watch("hr").await.unwrap()));
+    told.push(desk.store.held_why(5).await.unwrap());
     told.extend(all(&desk).await);
     told
 }
