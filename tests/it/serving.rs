@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -26,10 +26,22 @@ fn firstpass(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// A command that ends by itself, with nothing to say but an error. One that serves is ended.
 fn ended(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = firstpass(dir, args).output().unwrap();
-    assert_eq!(String::from_utf8(stdout).unwrap(), "");
-    (status.code(), String::from_utf8(stderr).unwrap().trim_end().to_owned())
+    let said = dir.join("said");
+    let out = std::fs::File::create(&said).unwrap();
+    let mut child = firstpass(dir, args).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+    let until = Instant::now() + LONG;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() > until => child.kill().unwrap(),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let told = std::fs::read_to_string(&said).unwrap();
+    std::fs::remove_file(&said).unwrap();
+    (status.code(), told.trim_end().to_owned())
 }
 
 /// A process that tells JSON lines; it ends with the test, also with one that fails.
@@ -155,6 +167,7 @@ async fn a_file_becomes_a_letter_between_two_processes_and_both_may_be_restarted
     // The models are restarted under the worker, on their ports; their tokens are gone, passes are not.
     let said = serve.end();
     assert!(!said.contains(&code), "I3: a code is printed");
+    nothing_holds(dir, &code);
     let port = |key: &str| ready[key].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     let (tenant_port, mail_port) = (port("tenant"), port("mail_server"));
     let ports = ["--tenant-port", tenant_port.as_str(), "--mail-port", mail_port.as_str()];
