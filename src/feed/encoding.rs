@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::csv::Unreadable;
 use super::guarded::hex;
+use crate::rules::headers::LINE_COLUMN;
 
 /// Raw bytes in hand at once while decoding.
 const RAW: usize = 32 * 1024;
@@ -73,11 +74,16 @@ pub(crate) fn recognise(file: &File, named: Option<&'static Encoding>) -> Result
         return utf16(UTF_16BE, 0);
     }
     match named {
-        Some(encoding) if !encoding.is_ascii_compatible() || !is_utf8(file)? => {
+        Some(encoding) if !(encoding.is_ascii_compatible() || is_ours(first)) || !is_utf8(file)? => {
             Ok(Written { encoding: Some(encoding), bom: 0, by_settings: true })
         }
         Some(_) | None => Ok(Written { encoding: None, bom: 0, by_settings: false }),
     }
+}
+
+/// A file of rejected rows, which we write in UTF-8 whatever the feed's files are written in.
+fn is_ours(first: &[u8]) -> bool {
+    first.strip_prefix(b"\"").unwrap_or(first).starts_with(LINE_COLUMN.as_bytes())
 }
 
 /// What a file is that is no text, and the remedy.

@@ -72,7 +72,8 @@ impl Rows {
         if rows.columns.headers().len() - rows.columns.ours().len() > COLUMNS {
             return Err(Unreadable::File(format!("the header has more than {COLUMNS} columns; nothing was taken")));
         }
-        rows.labels = !rules.reading;
+        // A header in the middle of two files put together is a rejected row, and must be one again.
+        rows.labels = !rules.reading && rows.columns.ours().is_empty();
         Ok(rows)
     }
 

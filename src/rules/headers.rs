@@ -82,7 +82,7 @@ pub enum HeaderError {
     /// Two columns for one field.
     #[error(
         "the headers \"{first}\" and \"{second}\" both stand for {field}; name the right one in the feed's `columns`, \
-         as in columns = {{ {field} = \"{first}\" }}, or rename one in the file"
+         as in columns = {{ {field} = \"{first}\" }}"
     )]
     Rivals {
         /// The field.

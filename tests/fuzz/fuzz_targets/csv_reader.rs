@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 
 fn rules(kind: usize) -> Rules {
     let (label, format) = [("", ""), ("", ""), ("windows-1252", ""), ("shift_jis", "%d.%m.%Y"), ("utf-16le", "%m/%d/%Y")][kind];
-    let hours = |n| std::time::Duration::from_secs(n * 3600);
+    let hours = |n: u64| std::time::Duration::from_secs(n * 3600);
     let schedule = Schedule {
         send_at: "07:00:00".parse().unwrap(),
         start_at: "09:00:00".parse().unwrap(),
