@@ -183,6 +183,9 @@ fn the_openssl_line_makes_a_right_file() {
     let scene = scene();
     let refused = look(&scene.by_certificate("nothing"), now()).unwrap_err().to_string();
     let line = refused.split("make one with: ").nth(1).unwrap();
+    for page in [include_str!("../../../README.md"), include_str!("../../../deploy/signin.md")] {
+        assert!(page.contains(line), "the pages for admins name another line than {line}");
+    }
     let ran = std::process::Command::new("sh").args(["-c", line]).current_dir(scene.dir.path()).output();
     let made = match ran {
         Ok(ran) if ran.status.success() => std::fs::read_to_string(scene.dir.path().join("graph-key.pem")).unwrap(),
@@ -193,6 +196,12 @@ fn the_openssl_line_makes_a_right_file() {
     };
     let today = firstpass::clock::Clock::System.now();
     let Ok(Standing::Certificate(seen)) = look(&scene.by_certificate(&made), today) else { panic!("{line}") };
+    let short = line.replace("rsa:3072", "rsa:1024").replace("graph-key.pem", "short.pem");
+    if std::process::Command::new("sh").args(["-c", &short]).current_dir(scene.dir.path()).output().is_ok() {
+        let made = std::fs::read_to_string(scene.dir.path().join("short.pem")).unwrap();
+        let refused = look(&scene.by_certificate(&made), today).unwrap_err().to_string();
+        assert!(refused.contains("an RSA key of 1024 bits"), "{refused}");
+    }
     assert!((363..=365).contains(&seen.days_left(today)), "{seen:?}");
     let shown = std::process::Command::new("openssl")
         .args(["x509", "-noout", "-fingerprint", "-sha1", "-in", "graph-key.pem"])
