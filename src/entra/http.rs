@@ -67,19 +67,7 @@ impl Http {
             roots = reqwest::Certificate::from_pem_bundle(&pem)
                 .map_err(|_| format!("ca_file {} holds no certificate in PEM", path.display()))?;
         }
-        let base = || {
-            reqwest::Client::builder()
-                .user_agent(USER_AGENT)
-                .https_only(true)
-                .http1_only()
-                .no_proxy()
-                .no_gzip()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .connect_timeout(limits.graph_connect)
-                .tls_certs_merge(roots.clone())
-        };
+        let base = || bare(limits).https_only(true).tls_certs_merge(roots.clone());
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(words);
         Ok(Self {
             reader: built(base().pool_idle_timeout(IDLE).pool_max_idle_per_host(4))?,
@@ -88,9 +76,14 @@ impl Http {
     }
 }
 
-/// For the identity endpoint of this machine, which speaks plain HTTP: trusts no certificate and goes
-/// nowhere by itself; whom it may be used for is decided in [`super::wire`].
+/// For the identity endpoint of this machine, which speaks plain HTTP: trusts no certificate; whom it
+/// may be used for is decided in [`super::wire`].
 pub(super) fn to_this_machine(limits: &Limits) -> Result<reqwest::Client, String> {
+    bare(limits).tls_certs_only([]).build().map_err(words)
+}
+
+/// Goes nowhere by itself: no redirect, no proxy, no second try.
+fn bare(limits: &Limits) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .http1_only()
@@ -100,9 +93,6 @@ pub(super) fn to_this_machine(limits: &Limits) -> Result<reqwest::Client, String
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(limits.graph_connect)
-        .tls_certs_only([])
-        .build()
-        .map_err(words)
 }
 
 /// Sends once and reads the whole answer. `seen` hears the answer's `Date`.
