@@ -22,6 +22,8 @@ pub struct Limits {
     pub lease_left: Duration,
     /// A code whose letter cannot be sent for so long is condemned.
     pub in_hand: Duration,
+    /// A tick claims nobody new after this: leases in hand and the heartbeat must not wait for Graph.
+    pub tick: Duration,
     /// Attempts under way at once. Each asks Graph a dozen questions; the mail pace is the real bound.
     pub at_once: usize,
     /// Bytes of one Graph answer. A page of passes or methods is a few kilobytes.
@@ -40,6 +42,7 @@ impl Default for Limits {
             lease: Duration::from_mins(5),
             lease_left: Duration::from_mins(2),
             in_hand: Duration::from_mins(10),
+            tick: Duration::from_secs(20),
             at_once: 4,
             graph_body: 4 * 1024 * 1024,
             smtp_line: 4096,

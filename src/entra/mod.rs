@@ -26,7 +26,7 @@ pub use certificate::Look;
 pub use token::Scope;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
@@ -104,6 +104,8 @@ pub struct Tenant {
     token: Token,
     http: OnceCell<Http>,
     skew: Mutex<Option<TimeDelta>>,
+    /// Answers that said what time it is.
+    n_heard: AtomicU64,
     /// The last create was answered with 401, and none was accepted since.
     post_refused: AtomicBool,
 }
@@ -148,6 +150,7 @@ impl Tenant {
             clock,
             http: OnceCell::new(),
             skew: Mutex::new(None),
+            n_heard: AtomicU64::new(0),
             post_refused: AtomicBool::new(false),
         })
     }
@@ -155,6 +158,13 @@ impl Tenant {
     /// Graph's `Date` header of the newest answer minus our clock at that moment; to the second.
     pub fn skew(&self) -> Option<TimeDelta> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks Graph anything, to hear what time it is: [`Self::skew`] by an answer of now. `None`: none came.
+    pub async fn ask_skew(&self) -> Option<TimeDelta> {
+        let before = self.n_heard.load(Ordering::SeqCst);
+        let _any_answer = self.policy().await;
+        if self.n_heard.load(Ordering::SeqCst) == before { None } else { self.skew() }
     }
 
     /// What may be shown of the certificate as it lies there now; `None` for other credentials, and
@@ -287,6 +297,7 @@ impl Tenant {
 
     fn heard(&self, skew: TimeDelta) {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+        self.n_heard.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Two creates refused with 401, and none accepted between them?

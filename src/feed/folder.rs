@@ -258,6 +258,14 @@ impl Folder {
         Ok(found.into_iter().filter_map(|(_, name)| name.into_string().ok()).collect())
     }
 
+    /// No file waits, neither in the drop folder nor in `work/`.
+    ///
+    /// # Errors
+    /// [`FolderError::Failed`].
+    pub fn is_empty(&self) -> Result<bool, FolderError> {
+        Ok(self.names(Place::Work)?.is_empty() && self.names(Place::Drop)?.is_empty())
+    }
+
     /// Names in the drop folder that have stood still for `settle`, in the order of their times.
     ///
     /// # Errors

@@ -38,7 +38,9 @@ const MAILED: Sql = sql!(
 );
 const HIRE_DELIVERED: Sql = sql!(
     "UPDATE hire SET state = 'delivered', reason = NULL, what_to_do = '', claims = 0, changed = $2,
-       look_at = CASE WHEN revision = $3 THEN $4 ELSE $2 END,
+       look_at = CASE WHEN revision = $3
+                       AND NOT EXISTS (SELECT 1 FROM pass o WHERE o.hire_id = hire.id AND o.owes = 1)
+                      THEN $4 ELSE $2 END,
        claim_token = NULL, claim_worker = NULL, lease_until = NULL
      WHERE id = $1"
 );
@@ -172,7 +174,8 @@ impl Store {
     ///
     /// The letter is out: this counts as long as nobody else took the hire over, even when the lease
     /// is over, and can be repeated when the commit fails (also when it went through unseen). When
-    /// the revision moved the hire is due again now.
+    /// the revision moved, or somebody else holds a letter about an earlier pass and must be told,
+    /// the hire is due again now.
     pub async fn delivered(
         &self,
         claimed: &Claimed,

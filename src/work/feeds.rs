@@ -8,17 +8,23 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
-use super::{Work, intake};
-use crate::config::{Feed, Settings};
+use super::attempt::CLOCK_TOLERANCE;
+use super::{Served, Work, intake, lock};
+use crate::config::{Feed, FeedKind, Settings};
 use crate::feed::FileReport;
+use crate::feed::folder::Folder;
 
 /// So long a due hire waits for what the feeds say about it when they are read at that moment: a
 /// file in the drop folder takes less. A source that took longer is not waited for the next time.
 pub const HEAD_START: Duration = Duration::from_secs(2);
+
+/// A clock that was right is asked about again after so long, or when it jumped.
+const CLOCK_KNOWN: Duration = Duration::from_mins(10);
 
 /// What a reading of feeds brought.
 #[derive(Debug, Default)]
@@ -47,7 +53,12 @@ pub async fn read_all(work: &Work) -> FeedsRead {
 pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     let Some(served) = work.tenants.get(&feed.tenant) else { return };
     let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
-    let polled = intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now()).await;
+    let polled = match wrong_clock(work, feed, served).await {
+        Some(why) => Err(why),
+        None => intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now())
+            .await
+            .map_err(|failed| failed.to_string()),
+    };
     let now = work.clock.now();
     // Also after a poll that failed: then no file comes, either.
     if let Err(error) = intake::upkeep(feed, &work.store, &mut eyes, now).await {
@@ -63,8 +74,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
                 Err(error) => warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name),
             }
         }
-        Err(failed) => {
-            let why = failed.to_string();
+        Err(why) => {
             if told_before(work, feed, &why).await {
                 tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
             } else {
@@ -75,6 +85,43 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             }
             read.errors.push(format!("{}: {why}", gate_of(feed)));
         }
+    }
+}
+
+/// Why nothing is read now: by a clock that is ahead, starts that lie ahead would count as past.
+///
+/// Asks Graph, when something waits and nobody asked a moment ago. Without an answer files are read: a
+/// tenant that is out of reach, or not yet set up, does not keep them waiting.
+async fn wrong_clock(work: &Work, feed: &Feed, served: &Served) -> Option<String> {
+    let (now, instant) = (work.clock.now(), Instant::now());
+    let gates = work.store.gates().await.unwrap_or_default();
+    let tenant = format!("tenant/{}", feed.tenant);
+    let may_ask = !gates.iter().any(|gate| gate.name == tenant && gate.not_before.is_some_and(|at| at > now));
+    let steady = lock(&work.clock_right).is_some_and(|(wall, real)| {
+        let passed = instant.duration_since(real);
+        let drift = (now - wall) - TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);
+        passed < CLOCK_KNOWN && drift.abs() < CLOCK_TOLERANCE / 2
+    });
+    if steady || !may_ask || nothing_waits(feed) {
+        return None;
+    }
+    let skew = served.client.ask_skew().await?;
+    if skew.abs() <= CLOCK_TOLERANCE {
+        *lock(&work.clock_right) = Some((now, instant));
+        return None;
+    }
+    Some(format!(
+        "this host's clock is {} min off Microsoft's; nothing is read until it is right, since starts would count as \
+         over. Check time synchronisation (`timedatectl`)",
+        skew.num_minutes().abs()
+    ))
+}
+
+/// An error is left to the poll, which says it.
+fn nothing_waits(feed: &Feed) -> bool {
+    match &feed.kind {
+        FeedKind::Csv => Folder::open(&feed.folder).is_ok_and(|folder| folder.is_empty().unwrap_or(false)),
+        FeedKind::Sql(_) => false,
     }
 }
 

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use tracing::warn;
@@ -61,6 +62,8 @@ pub struct Work {
     replanned: Mutex<Option<(DateTime<Utc>, String)>>,
     /// When certificates were last looked at.
     certificates_seen: Mutex<Option<DateTime<Utc>>>,
+    /// When Graph last said, to a feed, that this host's clock is right: by the wall, and by real time.
+    clock_right: Mutex<Option<(DateTime<Utc>, Instant)>>,
     stopping: AtomicBool,
 }
 
@@ -136,6 +139,7 @@ impl Work {
             refused: Mutex::default(),
             replanned: Mutex::default(),
             certificates_seen: Mutex::default(),
+            clock_right: Mutex::default(),
             stopping: AtomicBool::new(false),
         })
     }

@@ -3,7 +3,7 @@
 //! The state database says what is due; a restart, a retry and a good day take the same path.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
@@ -42,8 +42,6 @@ pub struct TickReport {
 const MOST_ATTEMPTS: usize = 500;
 /// A smaller step changes nothing that matters (contract 5).
 pub(super) const CLOCK_WENT_BACK: TimeDelta = TimeDelta::minutes(2);
-/// And claims nothing after so long: feeds, leases in hand and the heartbeat must not wait for Graph.
-const LONGEST_TICK: Duration = Duration::from_secs(20);
 /// Letters of so long ago count for `mail.per_minute`.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 
@@ -123,7 +121,7 @@ async fn serve_lane(work: &Work, may_send: bool) -> Result<usize, StoreError> {
     let most = MOST_ATTEMPTS / work.limits.at_once.max(1);
     let mut n_attempts = 0;
     let began = Instant::now();
-    while n_attempts < most && began.elapsed() < LONGEST_TICK && !work.stopping.load(Ordering::SeqCst) {
+    while n_attempts < most && began.elapsed() < work.limits.tick && !work.stopping.load(Ordering::SeqCst) {
         let now = work.clock.now();
         let claimed = work.store.claim(now, work.worker, work.limits.lease, may_send && work.has_slots()).await?;
         let Some(claimed) = claimed else { break };

@@ -10,7 +10,7 @@ use firstpass::store::Operate;
 use firstpass::work::intake;
 use firstpass::work::tick::{Feeds, tick};
 
-use crate::world::{ADA as ADA_FILE, World};
+use crate::world::{ADA as ADA_FILE, FRIDAY, World};
 
 const ADA: &str = "ada.lovelace@contoso.example";
 
@@ -138,5 +138,42 @@ async fn f108_at_every_word_to_the_mail_server() {
             }
             world.ends_as_wished(change, &format!("{change:?} at {verb:?}")).await;
         }
+    }
+}
+
+/// Somebody acts on a hire between the judging of a file and its transaction: nothing of the file is
+/// written, and it is judged anew.
+#[tokio::test]
+async fn f108_a_hire_that_changes_while_a_file_is_judged_is_judged_anew() {
+    let delivered = "2027-03-02T12:00:00Z";
+    let gone = ADA_FILE.replace("E1,ada.lovelace", "E2,grace.hopper");
+    for (what, when, file) in [
+        ("moved", FRIDAY, ADA_FILE.replace("2027-03-01", "2027-03-02")),
+        ("amended", FRIDAY, ADA_FILE.replace("Ada Lovelace", "Ada King")),
+        (
+            "withdrawn",
+            FRIDAY,
+            ADA_FILE.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n"),
+        ),
+        ("vanished", FRIDAY, gone),
+        ("engaged", delivered, ADA_FILE.replace("2027-03-01", "2027-04-01")),
+    ] {
+        let mut world = World::with("[[feed]] += complete = true").await;
+        world.drop_ada();
+        world.until(when).await;
+        let trigger =
+            "CREATE TRIGGER meanwhile AFTER INSERT ON file BEGIN UPDATE hire SET revision = revision + 1; END";
+        world.with_state(trigger.to_owned()).await;
+        let before = world.hire("E1").await;
+        world.drop_file("changed.csv", &file);
+        let report = tick(world.work(), Feeds::Read).await.unwrap();
+        assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{what}: {report:?}");
+        assert_eq!(world.hires().await.len(), 1, "{what}: nothing is written");
+        assert_eq!(world.hire("E1").await, before, "{what}: nothing is written");
+        world.with_state("DROP TRIGGER meanwhile".to_owned()).await;
+        let report = tick(world.work(), Feeds::Read).await.unwrap();
+        assert_eq!(report.files.len(), 1, "{what}: {report:?}");
+        assert!(world.story().await.contains(&format!(" {what}: ")), "{what}\n{}", world.story().await);
+        world.finish().await;
     }
 }

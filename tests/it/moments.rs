@@ -176,3 +176,26 @@ async fn f62_two_hires_refused_in_a_row_stop_the_tenant() {
     assert_eq!(world.code_letters().len(), 3, "{}", world.story().await);
     world.finish().await;
 }
+
+/// Feeds, codes in hand and the sign of life do not wait until a slow tenant has served a crowd.
+#[tokio::test]
+async fn a_tick_claims_nobody_new_after_its_time() {
+    const CROWD: usize = 6;
+    let mut world = World::with_limits("", Limits { tick: Duration::from_millis(300), ..short_limits() }).await;
+    let mut file = "employee_id,user,start_date,zone\n".to_owned();
+    for n in 0..CROWD {
+        let upn = format!("hire{n}@contoso.example");
+        world.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
+        file += &format!("H{n},{upn},2027-03-01,Europe/Berlin\n");
+    }
+    world.drop_file("crowd.csv", &file);
+    world.until("2027-03-01T05:59:00Z").await;
+    world.set("2027-03-01T06:00:00Z");
+    world.tenant.fault_each(Some(Kind::PassCreate), When::Before, Effect::Delay(Duration::from_millis(200)));
+    let first = tick(world.work(), Feeds::Leave).await.unwrap();
+    assert!((1..=2).contains(&first.n_attempts), "{} attempts in one tick", first.n_attempts);
+    world.tenant.heal();
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), CROWD, "the next ticks go on\n{}", world.story().await);
+    world.finish().await;
+}

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use firstpass::clock::Clock;
 use firstpass::sandbox::mailbox::{self, MailFault, ModelMailServer, Options, Recipients, Verb};
-use firstpass::sandbox::tenant::Kind;
+use firstpass::sandbox::tenant::{Effect, Fault, Kind, When};
 use firstpass::sandbox::tls::Ca;
 use firstpass::work::tick::{Feeds, tick};
+use sqlx::Row as _;
 
 use crate::world::{FRIDAY, MAIL_PASSWORD, World, at, short_limits};
 
@@ -232,6 +233,91 @@ async fn f21_a_clock_that_is_a_day_ahead_for_a_while_gives_nobody_up() {
     world.until(NOON).await;
     assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
     world.finish().await;
+}
+
+/// A pass has not ended because our clock says so.
+#[tokio::test]
+async fn f21_a_clock_that_is_a_day_ahead_ends_no_watch() {
+    let mut world = monday().await;
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 1);
+    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-1));
+    world.set("2027-03-02T06:31:00Z");
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(world.hire("E1").await.outcome, None, "not over yet\n{}", world.story().await);
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set("2027-03-01T06:32:00Z");
+    world.until("2027-03-01T16:30:00Z").await;
+    assert_eq!(world.hire("E1").await.outcome.as_deref(), Some("ended"), "{}", world.story().await);
+    assert_eq!(world.letters().len(), 1);
+    world.finish().await;
+}
+
+/// Two looks ten minutes apart, by a clock that jumps, say nothing: the answer was lost a second ago.
+#[tokio::test]
+async fn f21_a_clock_that_jumps_settles_no_unclear_request() {
+    let mut world = monday().await;
+    world.tenant.edit(|directory| directory.list_lag = std::time::Duration::from_mins(5));
+    let lost = Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset };
+    world.tenant.fault(lost);
+    world.until("2027-03-01T06:00:01Z").await;
+    assert_eq!(world.tenant.count(Kind::PassCreate), 1);
+    for ahead in [TimeDelta::minutes(12), TimeDelta::minutes(24)] {
+        // The directory's time stands still, and so does its list.
+        world.tenant.edit(|directory| directory.skew = -ahead);
+        world.set("2027-03-01T06:00:02Z");
+        world.pass_time(ahead);
+        tick(world.work(), Feeds::Leave).await.unwrap();
+    }
+    assert_eq!(world.tenant.count(Kind::PassCreate), 1, "no second request\n{}", world.story().await);
+    let rows = world.raw("SELECT state FROM pass").await;
+    assert_eq!(rows[0].get::<String, _>(0), "intended", "{}", world.story().await);
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set("2027-03-01T06:00:30Z");
+    world.ends_well(ADA, 1, "the clock is right again").await;
+}
+
+#[tokio::test]
+async fn f21_a_file_waits_while_the_clock_is_wrong() {
+    let world = World::new().await;
+    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-4));
+    world.pass_time(TimeDelta::days(4)); // it is Friday; this host thinks that Monday is over
+    world.drop_ada();
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{report:?}");
+    assert!(report.feed_errors[0].contains("clock is 5760 min off"), "{report:?}");
+    assert!(world.dir.path().join("drop/hires.csv").exists());
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set(crate::world::FRIDAY);
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert_eq!((report.files[0].added, report.files[0].past), (1, 0), "{report:?}");
+    world.ends_well(ADA, 1, "the clock is right again").await;
+}
+
+#[tokio::test]
+async fn f21_a_clock_that_jumped_is_asked_about_again() {
+    let world = World::new().await;
+    world.drop_ada();
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert_eq!(report.files.len(), 1, "the clock is right");
+    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-4));
+    world.pass_time(TimeDelta::days(4));
+    world.drop_file("more.csv", &crate::world::ADA.replace("E1,ada.lovelace", "E2,grace.hopper"));
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{report:?}");
+    world.finish().await;
+}
+
+/// Not even the directory's time is known: the file is read, so that a tenant to be set up hides nothing.
+#[tokio::test]
+async fn a_file_is_read_while_the_tenant_is_out_of_reach() {
+    let world = World::new().await;
+    world.tenant.fault_each(None, When::Before, Effect::Reset);
+    world.drop_ada();
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert_eq!(report.files[0].added, 1, "{report:?}");
+    world.tenant.heal();
+    world.ends_well(ADA, 1, "the tenant answers again").await;
 }
 
 #[tokio::test]

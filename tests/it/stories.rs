@@ -121,6 +121,8 @@ async fn a_new_manager_in_the_directory_gets_a_new_letter_and_the_old_one_is_tol
     assert_eq!(world.code_letters().len(), 2, "{told:?}\n{}", world.story().await);
     assert_eq!(world.code_letters()[1].to, ["omar.okafor@contoso.example"]);
     assert!(told.iter().filter(|to| *to == "mia.manager@contoso.example").count() == 2, "Mia is told: {told:?}");
+    let when: Vec<_> = world.letters().iter().map(|letter| letter.at).collect();
+    assert!(when[2] - when[1] < TimeDelta::seconds(5), "and at once: {when:?}");
     world.finish().await;
 }
 
