@@ -349,6 +349,13 @@ fn what_an_admin_may_do_wrong_is_a_sentence() {
     serve.end();
 
     insta::assert_snapshot!("what_an_admin_does_wrong", all.join("\n"));
+    // The feed's own words, and where its settings are.
+    std::fs::write(dir.join("win.csv"), b"WorkerID;FirstName;HireDate\n1;J\xf6rg;2037-03-02\n").unwrap();
+    let people = ["sandbox", "--serve", "new", "--tenant-port", "0", "--mail-port", "0", "--people", "win.csv"];
+    let (status, told) = ended(dir, &people);
+    assert_eq!(status, Some(1));
+    assert!(told.contains("encoding = ") && told.contains("(the feed's settings are in new/firstpass.toml)"), "{told}");
+
     // A play does not sweep a served folder away.
     assert_eq!(ended(dir, &["sandbox", "one"]).0, Some(2));
     assert!(dir.join("one/graph-secret").exists());

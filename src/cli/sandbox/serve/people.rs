@@ -19,7 +19,7 @@ const MOST: usize = 20_000;
 
 /// Who is to be added, and a sentence about it.
 pub fn of(feed_file: &Path, settings: &Path, known: &TenantFile, domain: &str) -> Result<(Added, String), Trouble> {
-    let name = feed_file.display();
+    let (name, place) = (feed_file.display(), settings.display());
     let settings = Settings::load(settings, std::iter::empty())?;
     let (Some(feed), Some(tenant)) = (settings.feeds.first(), settings.tenants.first()) else {
         return Err(Trouble::Usage(
@@ -40,7 +40,8 @@ pub fn of(feed_file: &Path, settings: &Path, known: &TenantFile, domain: &str) -
     if hires.len() > MOST {
         return Err(Trouble::Failed(format!("{name} names more than {MOST} people; try with a part of it")));
     }
-    reading.map_err(|error| Trouble::Failed(format!("{name}: {}", chain(&error))))?;
+    reading
+        .map_err(|error| Trouble::Failed(format!("{name}: {} (the feed's settings are in {place})", chain(&error))))?;
     let added = added(&hires, known, domain);
     let left_out =
         if bad == 0 { String::new() } else { format!(", {bad} rows cannot be read (`firstpass import` says why)") };
