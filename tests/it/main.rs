@@ -14,6 +14,7 @@ mod mail;
 mod mail_peers;
 mod graph_mail;
 mod xoauth2;
+mod stock_mail;
 mod model_tenant;
 mod calendar;
 mod contract;
