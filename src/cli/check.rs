@@ -18,6 +18,7 @@ use super::end::{End, Trouble, chain};
 use super::open;
 use super::out::Out;
 use super::words::utc_text;
+use crate::config::letters;
 use crate::config::{
     Auth, Feed, FeedKind, Mail, SecretError, SecretFile, Settings, Smtp, Tenant, Tls, Via, tz_versions,
 };
@@ -201,6 +202,27 @@ fn of_mail(settings: &Settings, found: &mut Findings) {
     of_way("mail", &settings.mail, found);
     for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled && tenant.mail.via != settings.mail.via) {
         of_way(&format!("mail of tenant {}", tenant.name), &tenant.mail, found);
+    }
+    let mut seen = BTreeSet::new();
+    let own = settings.tenants.iter().filter(|tenant| tenant.enabled).map(|tenant| &tenant.mail);
+    for mail in std::iter::once(&settings.mail).chain(own) {
+        if seen.insert((mail.templates.clone(), mail.language.clone())) {
+            of_letters(mail, found);
+        }
+    }
+}
+
+/// The folder of an admin's own letters.
+fn of_letters(mail: &Mail, found: &mut Findings) {
+    let Some(folder) = &mail.templates else { return };
+    match letters::letters(mail) {
+        Ok(letters) if letters.warnings().is_empty() => {
+            found.ok("letters", format!("those in {} can be written", folder.display()));
+        }
+        Ok(letters) => {
+            letters.warnings().iter().for_each(|unwise| found.note("letters", letters::sentence(mail, unwise)));
+        }
+        Err(error) => error.problems.iter().for_each(|problem| found.wrong("letters", problem.to_string())),
     }
 }
 

@@ -35,6 +35,7 @@ mod guards;
 mod house;
 mod moments;
 mod invariants;
+mod letters;
 mod mornings;
 mod outages;
 mod play;

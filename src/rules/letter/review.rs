@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind};
 
 use super::seen::fetched;
 use super::templates::{HTML, INVENTED, SUBJECT, TEXT, Template, TemplateFile, file_name, split_subject};
-use super::tongue::{Moment, Tongue, primary};
+use super::tongue::{Moment, Tongue};
 use super::values::{Kind, Values, of_pass, of_void};
 use super::{LetterError, PassLetter, QUIET, VoidLetter, VoidWhy};
 use crate::rules::calendar::Zone;
@@ -84,23 +84,18 @@ fn place(name: &str) -> Result<Place, Fault> {
     let stem = words.first().copied().unwrap_or_default();
     let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.stem() == stem) else {
         let near = nearest(stem, stems.iter().copied()).unwrap_or_default();
-        return wrong(format!(
-            "is no letter of firstpass; did you mean {near}.{extension}? Names are {0}.{extension} and {0}.LANGUAGE.{extension} with {0} = {1}",
-            "NAME",
-            stems.join(" or ")
-        ));
+        let rest = name.strip_prefix(stem).unwrap_or_default();
+        let names = stems.map(|stem| format!("{stem}.{extension} and {stem}.LANGUAGE.{extension}")).join(", ");
+        return wrong(format!("is no letter of firstpass; did you mean {near}{rest}? Names are {names}"));
     };
     match words.get(1..).unwrap_or_default() {
         [] => Ok((kind, None, extension)),
         [language] if (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase()) => {
             Ok((kind, Some((*language).to_owned()), extension))
         }
-        [language] => {
-            let plain = primary(language);
-            wrong(format!(
-                "{language:?} is no language: two or three small letters without a region, as {stem}.{plain}.{extension}"
-            ))
-        }
+        [language] => wrong(format!(
+            "{language:?} is no language: write its two or three small letters, without a region, as {stem}.de.{extension}"
+        )),
         _ => wrong(format!("has too many dots; write {stem}.LANGUAGE.{extension}")),
     }
 }
@@ -227,7 +222,10 @@ fn trial(template: &Template, text: &str, html: &str) -> Vec<Fault> {
     for values in values {
         let Err(found) = one_trial(template, values) else { continue };
         let (file, line, said) = match found {
-            LetterError::Template { template, line, why } => (template, line, why),
+            LetterError::Template { template, line, why } => {
+                let line = line.or_else(|| Some(line_of(html, "autoescape")).filter(|_| template.ends_with(".html")));
+                (template, Some(line.unwrap_or(1)), why)
+            }
             LetterError::CodeNotOnce { template, times: 0 } => {
                 (template, None, "does not show the code; write {{ code }} where it shall stand".to_owned())
             }
