@@ -15,6 +15,7 @@ pub mod hire;
 pub mod import;
 mod logs;
 pub mod mail;
+pub mod mail_test;
 pub mod man;
 pub mod open;
 pub mod out;
@@ -89,7 +90,7 @@ enum Command {
     /// Review hires and act on them; every act is recorded with its reason and the operator.
     #[command(subcommand)]
     Hire(hire::Act),
-    /// Letters: look at them before anybody gets one.
+    /// Letters: look at them before anybody gets one, and try their way.
     #[command(subcommand)]
     Mail(mail::Act),
     /// The settings: a commented example, what is in force, every key.

@@ -56,6 +56,8 @@ pub(super) struct Bounds<'a> {
     pub(super) within: Duration,
     /// Octets of the answer's body.
     pub(super) body: usize,
+    /// A status that is the usual answer here although it is an error elsewhere.
+    pub(super) usual: Option<u16>,
 }
 
 impl Http {
@@ -113,7 +115,7 @@ pub(super) async fn exchange(
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (tenant, what) = (bounds.tenant, bounds.what);
     match &outcome {
-        Ok(answer) if answer.status < 400 => {
+        Ok(answer) if answer.status < 400 || bounds.usual == Some(answer.status) => {
             tracing::debug!(tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered");
         }
         Ok(answer) => {

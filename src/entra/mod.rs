@@ -292,7 +292,7 @@ impl Tenant {
     }
 
     fn bounds(&self, what: &'static str, body: usize) -> Bounds<'_> {
-        Bounds { tenant: &self.name, what, within: self.limits.graph_request, body }
+        Bounds { tenant: &self.name, what, within: self.limits.graph_request, body, usual: None }
     }
 
     fn heard(&self, skew: TimeDelta) {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use zeroize::Zeroizing;
 
-use super::http::{self, Answer};
+use super::http::{self, Answer, Bounds};
 use super::{Scope, Tenant, authorization, failure};
 use crate::rules::hire::MailAddress;
 use crate::rules::verdict::Failure;
@@ -22,10 +22,28 @@ impl Tenant {
     /// # Errors
     /// `Unknown`: perhaps accepted. Any other [`Failure`]: certainly not.
     pub async fn send_mail(&self, from: &MailAddress, body: Zeroizing<Vec<u8>>) -> Result<String, Failure> {
+        self.mail("send-mail", None, from, Bytes::from_owner(body)).await
+    }
+
+    /// The same with a letter that cannot be sent: what Graph says about it shows whether we may send.
+    ///
+    /// # Errors
+    /// As [`Tenant::send_mail`]; a refusal of the letter itself is the good answer.
+    pub async fn may_send_mail(&self, from: &MailAddress, letter_to_nobody: &'static str) -> Result<String, Failure> {
+        self.mail("may-send-mail", Some(400), from, Bytes::from_static(letter_to_nobody.as_bytes())).await
+    }
+
+    async fn mail(
+        &self,
+        what: &'static str,
+        usual: Option<u16>,
+        from: &MailAddress,
+        body: Bytes,
+    ) -> Result<String, Failure> {
+        let bounds = Bounds { usual, ..self.bounds(what, ANSWER_BODY) };
         // Clones of the bytes share the one buffer.
-        let body = Bytes::from_owner(body);
-        let answer = match self.offer(from, body.clone()).await? {
-            answer if answer.status == 401 => self.offer(from, body).await?,
+        let answer = match self.offer(&bounds, from, body.clone()).await? {
+            answer if answer.status == 401 => self.offer(&bounds, from, body).await?,
             answer => answer,
         };
         match answer.status {
@@ -35,7 +53,7 @@ impl Tenant {
         }
     }
 
-    async fn offer(&self, from: &MailAddress, body: Bytes) -> Result<Answer, Failure> {
+    async fn offer(&self, bounds: &Bounds<'_>, from: &MailAddress, body: Bytes) -> Result<Answer, Failure> {
         let http = self.http().await?;
         let bearer = self.token.get(&http.reader, Scope::Graph).await?;
         let request = http
@@ -44,8 +62,7 @@ impl Tenant {
             .header(AUTHORIZATION, authorization(&bearer)?)
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let bounds = self.bounds("send-mail", ANSWER_BODY);
-        let answer = http::exchange(&http.poster, request, &self.clock, &bounds, |skew| self.heard(skew))
+        let answer = http::exchange(&http.poster, request, &self.clock, bounds, |skew| self.heard(skew))
             .await
             .map_err(failure::of_broken)?;
         self.doubt(&bearer, answer.status).await;

@@ -64,7 +64,7 @@ impl HttpClient for Wire {
                 ours = ours.header(name.as_str(), value.as_str());
             }
         }
-        let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY };
+        let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY, usual: None };
         let answer =
             http::exchange(&self.client, ours, &self.clock, &bounds, |_| {}).await.map_err(|broken| match broken {
                 http::Broken::NotSent(why) | http::Broken::Lost(why) => {

@@ -11,6 +11,7 @@ use crate::world::World;
 
 mod usage;
 mod hires;
+mod mail_test;
 mod files;
 mod running;
 mod identity;

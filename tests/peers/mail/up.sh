@@ -65,13 +65,15 @@ ssl = required
 ssl_cert = <$dir/tls/srv.pem
 ssl_key = <$dir/tls/srv.key
 auth_mechanisms = $mechanisms
+# Wrong logins are answered at once: they are tests.
+auth_failure_delay = 0
 mail_location = maildir:$dir/mail/%u
 first_valid_uid = 8
 first_valid_gid = 8
 $tokens
 passdb {
   driver = passwd-file
-  mechanisms = plain login
+  mechanisms = plain login none
   args = scheme=PLAIN username_format=%u $dir/dc/users
 }
 userdb {
@@ -90,6 +92,11 @@ service lmtp {
   inet_listener lmtp {
     address = 127.0.0.1
     port = $lmtp
+  }
+}
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
   }
 }
 service auth {
