@@ -246,6 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn what_an_admin_can_do_about_entras_numbers() {
+        let told = ["7000215", "7000222", "700027", "700024", "700016", "90002", "700213"].map(|number| {
+            let words = format!("AADSTS{number}: no.");
+            format!("{words} {}", remedy(&words).unwrap())
+        });
+        insta::assert_snapshot!(told.join("\n"), @r"
+        AADSTS7000215: no. → the secret in the file is not the app's; put the new one into the file (its value, not its id)
+        AADSTS7000222: no. → the secret is over; make a new one in Entra, or better a certificate, and put the new one into the file
+        AADSTS700027: no. → upload the certificate to the app in Entra (Certificates & secrets), or put the one that is there into the file
+        AADSTS700024: no. → the clocks differ, or the federated token is over; check time synchronisation, or who renews the token
+        AADSTS700016: no. → check client_id, tenant_id and cloud
+        AADSTS90002: no. → check client_id, tenant_id and cloud
+        AADSTS700213: no. → correct issuer, subject and audience of the app's federated credential in Entra
+        ");
+        assert_eq!(remedy("AADSTS53003: blocked by Conditional Access"), None);
+    }
+
+    #[test]
     fn f97_token_errors_never_say_unknown() {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 0","error_codes":[7000215],"trace_id":"t-1"}"#;
         let Failure::Unauthorized(said) = of_token_answer(&answer(401, body)) else { panic!() };

@@ -56,7 +56,7 @@ pub(crate) fn put(path: &Path, text: &str) {
 
 impl Scene {
     /// The tenant's settings with a certificate in `graph-key.pem`.
-    fn by_certificate(&self, pem: &str) -> config::Tenant {
+    pub(super) fn by_certificate(&self, pem: &str) -> config::Tenant {
         put(&self.dir.path().join("graph-key.pem"), pem);
         let client_id = self.model.edit(|directory| directory.client_id.parse().unwrap());
         let file = SecretFile::new("tenant.contoso.certificate_file", "./graph-key.pem", None, self.dir.path());

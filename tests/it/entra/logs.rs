@@ -7,6 +7,7 @@ use firstpass::rules::hire::UserRef;
 use firstpass::sandbox::tenant::{Effect, Kind, When};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::certificates::Pair;
 use super::scene;
 
 /// Everything that is logged at trace level, on this thread.
@@ -65,6 +66,13 @@ async fn everything_is_logged_and_searched() {
     scene.model.edit(|directory| directory.client_secret = "another".to_owned());
     scene.model.revoke_tokens();
     texts.push(format!("{:?}", scene.ours.policy().await.unwrap_err()));
+    // By certificate: neither the key nor an assertion, whether it is taken or refused.
+    let pair = Pair::valid();
+    let settings = scene.by_certificate(&pair.pem());
+    let by_certificate = scene.client(&settings);
+    texts.push(format!("{settings:?} {:?}", by_certificate.policy().await.unwrap_err()));
+    scene.model.edit(|directory| directory.certificates.push(pair.der.clone()));
+    by_certificate.policy().await.unwrap();
     drop(guard);
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned() + &texts.join("\n");
@@ -78,6 +86,7 @@ async fn everything_is_logged_and_searched() {
         "kim@contoso".to_owned(),
         "Personnel".to_owned(),
     ];
+    secrets.extend(pair.key.lines().map(str::to_owned).filter(|line| line.len() > 40));
     secrets.extend(scene.model.all_passes().into_iter().map(|(_, pass)| pass.code));
     assert!(secrets.len() >= 8);
     for secret in secrets {

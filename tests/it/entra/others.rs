@@ -71,3 +71,19 @@ async fn a_secret_that_is_replaced_is_used_at_the_next_token() {
     scene.ours.policy().await.unwrap();
     assert_eq!(scene.model.count(Kind::Token), 2);
 }
+
+#[tokio::test]
+async fn f105_each_cloud_has_its_own_audience_for_mail() {
+    use config::Cloud;
+    use firstpass::entra::Scope;
+    use secrecy::ExposeSecret as _;
+    let scene = scene();
+    for cloud in [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod] {
+        let ours = scene.client(&config::Tenant { cloud, ..scene.settings.clone() });
+        let token = ours.token(Scope::Outlook).await.unwrap();
+        for other in [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod] {
+            let taken = scene.model.gave_token(other.outlook(), token.expose_secret());
+            assert_eq!(taken, other == cloud, "{cloud:?} at {other:?}");
+        }
+    }
+}
