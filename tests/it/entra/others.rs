@@ -82,8 +82,8 @@ async fn f105_each_cloud_has_its_own_audience_for_mail() {
         let ours = scene.client(&config::Tenant { cloud, ..scene.settings.clone() });
         let token = ours.token(Scope::Outlook).await.unwrap();
         for other in [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod] {
-            let taken = scene.model.gave_token(other.outlook(), token.expose_secret());
-            assert_eq!(taken, other == cloud, "{cloud:?} at {other:?}");
+            let good = scene.model.gave_token(other.outlook(), token.expose_secret());
+            assert_eq!(good, other == cloud, "{cloud:?} at {other:?}");
         }
     }
 }
