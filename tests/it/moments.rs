@@ -2,6 +2,7 @@
 //! F25), a code that waits in hand while the world changes (F57, F59, F60, I15), a list that says
 //! once that ours is gone (F101), and two refusals in a row (F62).
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -186,7 +187,7 @@ async fn a_tick_claims_nobody_new_after_its_time() {
     for n in 0..CROWD {
         let upn = format!("hire{n}@contoso.example");
         world.person(&upn, &format!("Hire {n}"), &format!("H{n}"), Some("mia.manager@contoso.example"));
-        file += &format!("H{n},{upn},2027-03-01,Europe/Berlin\n");
+        let _ = writeln!(file, "H{n},{upn},2027-03-01,Europe/Berlin");
     }
     world.drop_file("crowd.csv", &file);
     world.until("2027-03-01T05:59:00Z").await;

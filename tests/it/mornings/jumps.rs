@@ -25,8 +25,9 @@ impl Wall {
     /// Of this process, too.
     pub(super) fn ours() -> Self {
         let file: PathBuf = std::env::var_os("FAKETIME_TIMESTAMP_FILE").expect("a faked clock").into();
-        let ahead = std::fs::read_to_string(&file).unwrap().trim().parse::<f64>().unwrap();
-        Self { file, ahead: TimeDelta::milliseconds(millis(ahead)) }
+        let ahead: f64 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        assert!(ahead > 0.0, "these stories lie ahead");
+        Self { file, ahead: TimeDelta::from_std(Duration::from_secs_f64(ahead)).unwrap() }
     }
 
     /// Ahead of the real time by so much.
@@ -41,11 +42,6 @@ impl Wall {
     pub(super) fn jump(&mut self, to: DateTime<Utc>) {
         self.set(self.ahead + (to - Clock::System.now()));
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "some decades in milliseconds")]
-fn millis(seconds: f64) -> i64 {
-    (seconds * 1000.0) as i64
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Nights in which the clocks change between the file and the letter, in three zones (contract 5;
 //! F106, I9, I10): half an hour forward on Lord Howe, an hour back in Berlin, an hour forward in New York.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use firstpass::clock::Clock;
 use firstpass::sandbox::mailbox::ReceivedLetter;
@@ -89,7 +91,7 @@ async fn one_night(world: &World, pace: &mut Pace, n: usize, night: &Night) {
     let mut file = "employee_id,user,start_date,start_time,zone\n".to_owned();
     for (key, upn, time) in [("A", &early, *odd), ("B", &late, "09:00")] {
         world.person(upn, upn, &format!("{key}{n}"), Some("mia.manager@contoso.example"));
-        file += &format!("{key}{n},{upn},{date},{time},{zone}\n");
+        let _ = writeln!(file, "{key}{n},{upn},{date},{time},{zone}");
     }
     let name = format!("night{n}.csv");
     world.drop_file(&name, &file);
