@@ -3,7 +3,7 @@
 //! Four kinds, one enum. azure_identity caches tokens for each scope and renews them 5 minutes early;
 //! its retries are off (a wrong certificate kept it busy for 82 s). Assertions are made at each token
 //! request; a client secret is read when the credential is made. Its own certificate feature is
-//! OpenSSL, which is why certificates go through [`super::assertion`].
+//! OpenSSL, which is why certificates go through `assertion`.
 
 use std::sync::Arc;
 
