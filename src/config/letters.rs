@@ -22,10 +22,10 @@ const MOST: usize = 1000;
 /// [`SettingsError`] with every problem of the folder and its templates, as `FILE:LINE` and the remedy.
 pub fn letters(mail: &Mail) -> Result<Letters, SettingsError> {
     let Some(folder) = &mail.templates else {
-        return Letters::with(&[], &mail.language).map_err(|faults| told(Path::new(""), faults));
+        return Letters::with(&[], &mail.language).map_err(|faults| told(Path::new(""), &faults));
     };
     let files = read(folder).map_err(|problems| SettingsError { problems })?;
-    Letters::with(&files, &mail.language).map_err(|faults| told(folder, faults))
+    Letters::with(&files, &mail.language).map_err(|faults| told(folder, &faults))
 }
 
 /// A fault with the path of its file: `/etc/firstpass/letters/letter.de.html:12: …`.
@@ -38,7 +38,7 @@ fn problem(folder: &Path, fault: &Fault) -> Problem {
     Problem { place: format!("{}:{}", folder.join(&fault.file).display(), fault.line), text: fault.text.clone() }
 }
 
-fn told(folder: &Path, faults: Vec<Fault>) -> SettingsError {
+fn told(folder: &Path, faults: &[Fault]) -> SettingsError {
     SettingsError { problems: faults.iter().map(|fault| problem(folder, fault)).collect() }
 }
 
@@ -54,7 +54,7 @@ fn read(folder: &Path) -> Result<Vec<TemplateFile>, Vec<Problem>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)?.take(MOST) {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') && (name.ends_with(".txt") || name.ends_with(".html")) {
+        if !name.starts_with('.') && (matches!(name.rsplit('.').next(), Some("txt" | "html"))) {
             names.push(name);
         }
     }

@@ -27,6 +27,10 @@ pub struct Fault {
     pub text: String,
 }
 
+fn is_html(file: &str) -> bool {
+    file.rsplit('.').next() == Some("html")
+}
+
 /// A file's place: kind, language, extension.
 type Place = (Kind, Option<String>, &'static str);
 
@@ -49,7 +53,7 @@ pub(super) fn read(files: &[TemplateFile], usual: &str) -> Result<(Vec<Template>
     for (kind, language) in places {
         let [text, html] = ["txt", "html"].map(|extension| file_name(kind, language.as_deref(), extension));
         match (texts.get(&text), texts.get(&html)) {
-            (Some(text), Some(html)) => match template(kind, language, usual, text, html) {
+            (Some(text), Some(html)) => match template(kind, language.as_deref(), usual, text, html) {
                 Ok((template, unwise)) => {
                     own.push(template);
                     warnings.extend(unwise);
@@ -57,10 +61,10 @@ pub(super) fn read(files: &[TemplateFile], usual: &str) -> Result<(Vec<Template>
                 Err(found) => faults.extend(found),
             },
             (None, _) => {
-                faults.push(fault(&html, 1, format!("{text} is missing: a letter has a text and an HTML part")))
+                faults.push(fault(&html, 1, format!("{text} is missing: a letter has a text and an HTML part")));
             }
             (_, None) => {
-                faults.push(fault(&text, 1, format!("{html} is missing: a letter has a text and an HTML part")))
+                faults.push(fault(&text, 1, format!("{html} is missing: a letter has a text and an HTML part")));
             }
         }
     }
@@ -107,12 +111,12 @@ fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n s
 
 fn template(
     kind: Kind,
-    language: Option<String>,
+    language: Option<&str>,
     usual: &str,
     text: &str,
     html: &str,
 ) -> Result<(Template, Vec<Fault>), Vec<Fault>> {
-    let name = |extension| file_name(kind, language.as_deref(), extension);
+    let name = |extension| file_name(kind, language, extension);
     let (text_name, html_name) = (name("txt"), name("html"));
     let Some((subject, body)) = split_subject(text) else {
         return Err(vec![fault(
@@ -121,9 +125,9 @@ fn template(
             "the first line must be the subject, as Subject: First sign-in of {{ hire }}".to_owned(),
         )]);
     };
-    let tongue = Tongue::of(language.as_deref().unwrap_or(usual));
+    let tongue = Tongue::of(language.unwrap_or(usual));
     let sources = [subject.as_str(), body.as_str(), html];
-    let template = Template::new(kind, language.clone(), tongue, sources).map_err(|(part, error)| {
+    let template = Template::new(kind, language.map(str::to_owned), tongue, sources).map_err(|(part, error)| {
         let name = if part == HTML { &html_name } else { &text_name };
         vec![fault(name, error.line().unwrap_or(1), in_words(&error))]
     })?;
@@ -150,7 +154,7 @@ fn template(
 
 /// minijinja's words, and ours where they say more.
 pub(super) fn in_words(error: &Error) -> String {
-    let detail = error.detail().map(str::to_owned).unwrap_or_else(|| error.kind().to_string());
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     match error.kind() {
         ErrorKind::OutOfFuel => "takes too many steps: a loop in a loop?".to_owned(),
         ErrorKind::WriteFailure => {
@@ -223,7 +227,7 @@ fn trial(template: &Template, text: &str, html: &str) -> Vec<Fault> {
         let Err(found) = one_trial(template, values) else { continue };
         let (file, line, said) = match found {
             LetterError::Template { template, line, why } => {
-                let line = line.or_else(|| Some(line_of(html, "autoescape")).filter(|_| template.ends_with(".html")));
+                let line = line.or_else(|| Some(line_of(html, "autoescape")).filter(|_| is_html(&template)));
                 (template, Some(line.unwrap_or(1)), why)
             }
             LetterError::CodeNotOnce { template, times: 0 } => {
@@ -244,7 +248,7 @@ fn trial(template: &Template, text: &str, html: &str) -> Vec<Fault> {
             ),
             LetterError::CodeUnreadable => continue,
         };
-        let source = if file.ends_with(".html") { html } else { text };
+        let source = if is_html(&file) { html } else { text };
         let line = line.unwrap_or_else(|| line_of(source, "code"));
         if !faults.iter().any(|known| known.file == file) {
             faults.push(fault(&file, line, said));
