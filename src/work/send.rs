@@ -124,7 +124,7 @@ async fn not_sent(attempt: &Attempt<'_>, mut letter: Letter, failure: MailFailur
             settle::tear_up(attempt, letter.torn(Cause::MailRefused)).await?;
             let wanted = attempt.wanted(State::Pending);
             let standstill = next::after_refusal(&wanted, refusal.reason, refusal.what_to_do, attempt.now());
-            return Err(Stop::Rest(standstill));
+            Err(Stop::Rest(standstill))
         }
         MailFailure::Lost { why, wait } => {
             // Lost again: not at every tick.
