@@ -33,8 +33,8 @@ impl Dialect {
 /// # Errors
 /// [`Unreadable`]: a `sep=` line that names something else.
 pub(crate) fn recognise(head: &[u8], named: &BTreeMap<String, String>) -> Result<Dialect, Unreadable> {
-    if let Some(wanted) = separator(first_line(head)) {
-        return match wanted.and_then(|byte| DELIMITERS.iter().copied().find(|known| *known == byte)) {
+    if let Some(named) = separator(first_line(head)) {
+        return match DELIMITERS.into_iter().find(|known| named.first() == Some(known)) {
             Some(delimiter) => Ok(Dialect { delimiter, sep_line: true }),
             None => Err(Unreadable::File(
                 "the first line says sep= and names no delimiter that is known; write sep=, or sep=; or leave that line out. \
@@ -54,14 +54,14 @@ fn first_line(head: &[u8]) -> &[u8] {
     head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default()
 }
 
-/// `sep=;`, `"sep=;"` or `sep=;;;;`, in any case: `Some` when it is such a line, with the byte it names.
-fn separator(line: &[u8]) -> Option<Option<u8>> {
+/// `sep=;`, `"sep=;"` or `sep=;;;;`, in any case: what stands behind the sign.
+fn separator(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_prefix(b"\"").unwrap_or(line);
     let (word, rest) = (line.get(..4)?, line.get(4..)?);
     let rest = rest.strip_suffix(b"\"").unwrap_or(rest);
     // A header that only begins so (`sep=arate,…`) is none.
-    let first = rest.first().copied();
-    (word.eq_ignore_ascii_case(b"sep=") && rest.iter().all(|byte| Some(*byte) == first)).then_some(first)
+    let alike = rest.iter().all(|byte| Some(byte) == rest.first());
+    (word.eq_ignore_ascii_case(b"sep=") && alike).then_some(rest)
 }
 
 /// What stands behind the first header of a file of rejected rows: no other header of it may decide.

@@ -244,3 +244,41 @@ impl Decoding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn read(bytes: &[u8], label: &str) -> Result<String, String> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let written = recognise(&file, Encoding::for_label(label.as_bytes())).map_err(|error| error.to_string())?;
+        let mut text = String::new();
+        Text::open(file, written).unwrap().read_to_string(&mut text).map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+
+    #[test]
+    fn valid_utf8_goes_before_the_named_encoding() {
+        // A letter of three bytes stands across the border of two pieces.
+        let long = format!("{}李", "x".repeat(RAW - 1));
+        for text in ["Zoë", long.as_str()] {
+            assert_eq!(read(text.as_bytes(), "windows-1252").as_deref(), Ok(text));
+        }
+        assert_eq!(read(b"Zo\xeb", "windows-1252").as_deref(), Ok("Zoë"));
+        assert_eq!(read(b"Zo\xc3", "windows-1252").as_deref(), Ok("ZoÃ"), "cut off is not valid");
+        assert_eq!(read(b"firstpass_line,a\n", "utf-16le").as_deref(), Ok("firstpass_line,a\n"), "ours");
+        assert_eq!(read(b"", "utf-16le").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn malformed_bytes_end_the_reading() {
+        assert!(read(b"\xff\xfea\0\x00\xd8b\0", "").is_err(), "half a letter");
+        assert!(read(b"a\0b\0c", "").is_err(), "an odd byte at the end");
+        assert!(read(b"a,\xe3\x81\n", "euc-jp").is_err());
+        assert_eq!(read(b"a\0b\0", "").as_deref(), Ok("ab"));
+        assert_eq!(read(b"\0a\0b", "").as_deref(), Ok("ab"));
+    }
+}
