@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::end::{End, Trouble};
 use super::open;
-use super::out::{COLUMNS, Out, wrapped};
+use super::out::{COLUMNS, Fit, Out, wrapped};
 use crate::config::LISTS;
 use crate::config::keys::{KEYS, Key, Served, TABLES, Value, is_override};
 
@@ -48,7 +48,8 @@ fn in_force(config: &Path, out: Out) -> Result<(), Trouble> {
     }
     let rows: Vec<_> =
         settings.shown.iter().map(|shown| [shown.key.clone(), shown.value.clone(), shown.source.clone()]).collect();
-    Ok(out.table(["KEY", "VALUE", "FROM"], &rows, "nothing is set")?)
+    let heads = [("KEY", Fit::Whole), ("VALUE", Fit::Cut(20)), ("FROM", Fit::Cut(12))];
+    Ok(out.fitted(heads, &rows, "nothing is set")?)
 }
 
 /// One line of `config keys --json`.

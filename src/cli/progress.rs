@@ -48,21 +48,18 @@ fn begin(what: &'static str) -> ProgressBar {
 }
 
 fn show(bar: &ProgressBar) {
-    match METER.look() {
-        Some((position, size)) => {
-            if bar.length() != Some(size) {
-                bar.set_length(size);
-                bar.set_style(style(MEASURED));
-            }
-            bar.set_position(position);
+    if let Some((position, size)) = METER.look() {
+        if bar.length() != Some(size) {
+            bar.set_length(size);
+            bar.set_style(style(MEASURED));
         }
-        None => {
-            if bar.length().is_some() {
-                bar.unset_length();
-                bar.set_style(style(UNMEASURED));
-            }
-            bar.tick();
+        bar.set_position(position);
+    } else {
+        if bar.length().is_some() {
+            bar.unset_length();
+            bar.set_style(style(UNMEASURED));
         }
+        bar.tick();
     }
 }
 

@@ -93,6 +93,12 @@ impl Folder {
         Ok(gone)
     }
 
+    /// Removes the report of a file that lay in `held/` and lies elsewhere now, with a report there.
+    pub fn forget_held(&self, name: &str) {
+        // It may be gone: somebody may have tidied up.
+        let _ = unlinkat(self.at(Place::Held), format!("{}.report.json", beside(name)), AtFlags::empty());
+    }
+
     fn tidy_part(&self, place: Place, before: DateTime<Utc>, most: u64) -> Result<u64, FolderError> {
         let old = self.old_files(place, before, most)?;
         let mut gone = 0;

@@ -61,7 +61,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     };
     let now = work.clock.now();
     // Also after a poll that failed: then no file comes, either.
-    if let Err(error) = intake::upkeep(feed, &work.store, &mut eyes, now).await {
+    if let Err(error) = intake::upkeep(feed, &work.store, &eyes, now).await {
         warn!(feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
     }
     work.eyes.lock().await.insert(feed.name.clone(), eyes);

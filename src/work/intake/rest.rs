@@ -106,7 +106,11 @@ impl Desk<'_> {
             }
             None => wanted,
         };
-        self.write_report(folder, to, &name, report)
+        self.write_report(folder, to, &name, report)?;
+        if let Some((Place::Held, held)) = out.from {
+            folder.forget_held(held);
+        }
+        Ok(())
     }
 
     pub(super) fn write_report(
@@ -158,6 +162,7 @@ impl Desk<'_> {
         why.clone_into(&mut report.why);
         report.now_at = Place::Rejected.path(&name);
         self.write_report(folder, Place::Rejected, &name, &report)?;
+        folder.forget_held(&resting(file));
         Ok(report.now_at)
     }
 

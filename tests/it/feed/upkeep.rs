@@ -104,6 +104,7 @@ async fn i18_files_go_a_month_after_they_were_read_and_nothing_else_ever() {
     )
     .await;
     intake::refuse("many.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "no", "ada", false).await.unwrap();
+    assert!(desk.names("held").is_empty(), "its report went along");
     // What others put there, and what waits.
     let mine = ["hires.csv", "notes.rejected.csv", "old.20200101T000000Z.csv", "keep.20200101T000000Z-xyzxyzxy.csv"];
     let target = desk.dir.path().join("elsewhere.csv");
