@@ -53,15 +53,17 @@ pub async fn read_all(work: &Work) -> FeedsRead {
 pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     let Some(served) = work.tenants.get(&feed.tenant) else { return };
     let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
-    let polled = match wrong_clock(work, feed, served).await {
+    let wrong = wrong_clock(work, feed, served).await;
+    // Also after a poll that fails: then no file comes, either. With a wrong clock nothing is deleted.
+    let looked_after = wrong.is_none();
+    let polled = match wrong {
         Some(why) => Err(why),
         None => intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now())
             .await
             .map_err(|failed| failed.to_string()),
     };
     let now = work.clock.now();
-    // Also after a poll that failed: then no file comes, either.
-    if let Err(error) = intake::upkeep(feed, &work.store, &eyes, now).await {
+    if looked_after && let Err(error) = intake::upkeep(feed, &work.store, &eyes, now).await {
         warn!(feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
     }
     work.eyes.lock().await.insert(feed.name.clone(), eyes);
