@@ -136,7 +136,7 @@ async fn told_before(work: &Work, feed: &Feed, why: &str) -> bool {
 
 /// One bell for each feed, in the order of the settings, rung by the scheduler.
 pub(super) struct Bells {
-    bells: Vec<Bell>,
+    each: Vec<Bell>,
     /// Feeds were called since the last tick.
     rung: AtomicBool,
     /// A feed was read to its end.
@@ -164,7 +164,7 @@ impl Bells {
             slow: AtomicBool::new(false),
         };
         Self {
-            bells: settings.feeds.iter().map(bell).collect(),
+            each: settings.feeds.iter().map(bell).collect(),
             rung: AtomicBool::new(false),
             done: Notify::new(),
             wake: Notify::new(),
@@ -173,12 +173,12 @@ impl Bells {
 
     /// The cron texts of the feeds, once each.
     pub(super) fn schedules(&self) -> BTreeSet<String> {
-        self.bells.iter().map(|bell| bell.poll.clone()).collect()
+        self.each.iter().map(|bell| bell.poll.clone()).collect()
     }
 
     /// Calls for the feeds of this cron text; `None` for all.
     pub(super) fn ring(&self, poll: Option<&str>) {
-        for bell in self.bells.iter().filter(|bell| poll.is_none_or(|poll| bell.poll == poll)) {
+        for bell in self.each.iter().filter(|bell| poll.is_none_or(|poll| bell.poll == poll)) {
             bell.wanted.store(true, Ordering::SeqCst);
             bell.rung.notify_one();
         }
@@ -189,7 +189,7 @@ impl Bells {
     /// Reads each feed whenever its bell rings; never ends. What is cut short when this is dropped is
     /// as after a crash: a file is finished, and a reading made anew, at the next start.
     pub(super) async fn serve(&self, work: &Work) {
-        let loops = work.settings.feeds.iter().zip(&self.bells).map(|(feed, bell)| async move {
+        let loops = work.settings.feeds.iter().zip(&self.each).map(|(feed, bell)| async move {
             loop {
                 bell.rung.notified().await;
                 let began = Instant::now();
@@ -202,7 +202,7 @@ impl Bells {
         });
         let _never: Vec<()> = join_all(loops).await;
         // No feed at all.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits for feeds that were called since the last tick, for a moment: a row may withdraw whom
@@ -215,7 +215,7 @@ impl Bells {
             loop {
                 let done = self.done.notified();
                 let awaited = |bell: &Bell| bell.wanted.load(Ordering::SeqCst) && !bell.slow.load(Ordering::SeqCst);
-                if !self.bells.iter().any(awaited) {
+                if !self.each.iter().any(awaited) {
                     return;
                 }
                 done.await;

@@ -194,10 +194,17 @@ fn mysql(url: &Url) -> Result<Target, String> {
         .timezone(Some(zone))
         .disable_statement_logging();
     let host = options.get_host().to_owned();
-    let trust = if options.get_socket().is_some() || is_local(&host) {
+    let asked = says(url, &["sslmode", "ssl-mode"]).is_some();
+    let trust = if options.get_socket().is_some() {
+        if !asked {
+            // The server offers TLS there, too, and the driver fails at it.
+            options = options.ssl_mode(MySqlSslMode::Disabled);
+        }
+        Trust::Local
+    } else if is_local(&host) {
         Trust::Local
     } else {
-        if says(url, &["sslmode", "ssl-mode"]).is_none() {
+        if !asked {
             options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
         }
         match options.get_ssl_mode() {

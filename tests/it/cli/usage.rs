@@ -67,7 +67,6 @@ async fn wrong_usage_says_what_and_where_and_what_to_do() {
                 &["hire", "list", "--tenant", "fabrikam"],
                 &["hire", "show", "E77"],
                 &["plan", "--from", "03/04/2037"],
-                &["check"],
                 &["import", "hires.csv", "--feed", "payroll"],
                 &["import", "gone.csv", "--feed", "hr"],
                 &["feed", "refuse", "gone.csv", "--reason", "not ours"],

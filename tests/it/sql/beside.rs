@@ -15,14 +15,14 @@ use crate::world::{World, short_limits};
 const TABLE: &str = "CREATE TABLE starters (employee_id VARCHAR(20), hire_date VARCHAR(10), zone VARCHAR(40));
     INSERT INTO starters VALUES ('E2', '2027-03-01', 'America/Chicago')";
 
-fn feed(more: &str) -> String {
+pub(super) fn feed(more: &str) -> String {
     format!(
         "[[feed]]\nname = \"db\"\ntenant = \"contoso\"\nkind = \"sql\"\nurl_file = \"hr-url\"\n\
          query = \"SELECT employee_id, hire_date, zone FROM starters\"\n{more}\n"
     )
 }
 
-fn url(world: &World, url: &str) {
+pub(super) fn url(world: &World, url: &str) {
     let file = world.dir.path().join("hr-url");
     std::fs::write(&file, url).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -5,9 +5,11 @@ mod beside;
 mod changes;
 mod examples;
 mod failures;
+mod million;
 mod proxy;
 mod servers;
 mod taken;
+mod trust;
 mod types;
 
 use std::os::unix::fs::PermissionsExt;

@@ -110,7 +110,9 @@ impl Hr {
         let url = url::Url::parse(&self.url).unwrap();
         let (user, database) = (url.username(), url.path());
         let scheme = url.scheme();
-        format!("{scheme}://{user}@127.0.0.1:{port}{database}")
+        // A socket lies behind the proxy: without TLS.
+        let more = if self.engine == "mariadb" { "?ssl-mode=disabled" } else { "" };
+        format!("{scheme}://{user}@127.0.0.1:{port}{database}{more}")
     }
 }
 
@@ -134,6 +136,8 @@ impl Lock {
 struct Maria {
     dir: String,
     port: u16,
+    /// Key and certificate for `localhost`, and the CA that vouches for it.
+    tls: tempfile::TempDir,
     /// Holds the pipe: never dropped, closed by the end of this process.
     _supervisor: Child,
 }
@@ -141,10 +145,36 @@ struct Maria {
 static MARIA: OnceLock<Option<Maria>> = OnceLock::new();
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
+/// The TCP port of MariaDB, and the CA of its certificate.
+pub(super) fn mariadb_tls() -> Option<(u16, String)> {
+    let maria = MARIA.get()?.as_ref()?;
+    Some((maria.port, maria.tls.path().join("ca.pem").display().to_string()))
+}
+
+/// A certificate for `localhost` that a CA of its own vouches for, readable for the server's user.
+fn certificate() -> tempfile::TempDir {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use std::os::unix::fs::PermissionsExt;
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "tests");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&ca_key).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let server = server.signed_by(&key, &Issuer::new(params, ca_key)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, text) in [("ca.pem", ca.pem()), ("server.pem", server.pem()), ("server.key", key.serialize_pem())] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
 /// The URL of a new, empty database; `None` when this machine has no MariaDB (said once).
 async fn mariadb() -> Option<String> {
     let maria = MARIA.get_or_init(start).as_ref()?;
-    let socket = format!("socket={}/s.sock", maria.dir);
+    let socket = format!("ssl-mode=disabled&socket={}/s.sock", maria.dir);
     let mut admin = MySqlConnection::connect(&format!("mysql://root@localhost/mysql?{socket}")).await.unwrap();
     let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")))
@@ -163,8 +193,10 @@ fn start() -> Option<Maria> {
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/mariadb/up.sh");
+    let tls = certificate();
     let mut supervisor = Command::new("sh")
         .args([script, &port.to_string()])
+        .arg(tls.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -172,5 +204,5 @@ fn start() -> Option<Maria> {
     let mut dir = String::new();
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut dir).unwrap();
     assert!(!dir.is_empty(), "MariaDB did not start");
-    Some(Maria { dir: dir.trim_end().to_owned(), port, _supervisor: supervisor })
+    Some(Maria { dir: dir.trim_end().to_owned(), port, tls, _supervisor: supervisor })
 }
