@@ -26,6 +26,7 @@ use crate::config::{Limits, Settings, Tls};
 use crate::feed::FileReport;
 use crate::sandbox::mailbox::{ModelMailServer, Options};
 use crate::sandbox::settings::{self, MAIL_USER, Places};
+use crate::sandbox::table::{self, Table};
 use crate::sandbox::tenant::ModelTenant;
 use crate::sandbox::tls::Ca;
 use crate::sandbox::{cast, story};
@@ -46,6 +47,9 @@ pub struct Args {
     /// feed, letters and schedule.
     #[arg(long)]
     serve: bool,
+    /// Where the story's hires come from: files in a drop folder, or a table of a SQLite database.
+    #[arg(long, value_name = "KIND", value_parser = ["csv", "sql"], default_value = "csv", conflicts_with = "serve")]
+    feed: String,
     #[command(flatten)]
     serving: serve::ServeArgs,
 }
@@ -77,7 +81,8 @@ pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
     let folder = Folder::prepare(&dir)?;
     let (from, _) = story::span();
     let clock = Clock::hand(from);
-    let (tenant, mail) = stage(&folder, &clock)?;
+    let table = (args.feed == "sql").then(|| Table::below(folder.dir()));
+    let (tenant, mail) = stage(&folder, &clock, table.as_ref())?;
     let settings = Settings::load(&folder.settings(), std::iter::empty())?;
     let store = Store::open(&settings.state.url, &Open::default()).await?;
     let lock = store.lock()?;
@@ -88,7 +93,7 @@ pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
 
     let narrator = Narrator::new(out);
     narrator.open(&closing::opening(&folder))?;
-    let mut play = Play::new(&folder, &tenant, &mail, &work, narrator);
+    let mut play = Play::new(&folder, &tenant, &mail, &work, narrator, table);
     play.run().await?;
     let (narrator, files) = play.end();
     let hires = work.store.review(View::Hire, &Filter::default()).await?;
@@ -115,7 +120,7 @@ pub async fn sandbox(args: &Args, out: Out) -> Result<End, Trouble> {
 }
 
 /// The models, and the settings that point at them.
-fn stage(folder: &Folder, clock: &Clock) -> Result<(ModelTenant, ModelMailServer), Trouble> {
+fn stage(folder: &Folder, clock: &Clock, table: Option<&Table>) -> Result<(ModelTenant, ModelMailServer), Trouble> {
     let failed = |error| Trouble::Failed(format!("the model servers cannot be started: {error}"));
     let ca = Ca::new().map_err(failed)?;
     let tenant = ModelTenant::start(&ca, clock.clone(), 0).map_err(failed)?;
@@ -133,7 +138,13 @@ fn stage(folder: &Folder, clock: &Clock) -> Result<(ModelTenant, ModelMailServer
         tenant.edit(|directory| (directory.tenant_id, directory.client_id.clone(), directory.client_secret.clone()));
     let origin = tenant.origin().origin().ascii_serialization();
     let places = Places { tenant_id, client_id, origin, mail_port: mail.port() };
-    folder.write("firstpass.toml", &settings::text(&places, &story::SITES))?;
+    let text = settings::text(&places, &story::SITES);
+    if let Some(table) = table {
+        folder.write("firstpass.toml", &settings::of_a_table(&text))?;
+        folder.write(table::URL_FILE, &table.url().map_err(failed)?)?;
+    } else {
+        folder.write("firstpass.toml", &text)?;
+    }
     folder.write(settings::CLIENT_SECRET_FILE, &secret)?;
     folder.write(settings::MAIL_PASSWORD_FILE, &password)?;
     folder.write(settings::CA_FILE, ca.pem())?;

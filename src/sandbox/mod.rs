@@ -10,5 +10,6 @@ pub mod mailbox;
 pub mod serve;
 pub mod settings;
 pub mod story;
+pub mod table;
 pub mod tenant;
 pub mod tls;

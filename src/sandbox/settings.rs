@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use uuid::Uuid;
 
+use super::table;
+
 /// Beside the settings file: the app's client secret.
 pub const CLIENT_SECRET_FILE: &str = "graph-secret";
 /// Beside the settings file: the password of the mail account.
@@ -90,6 +92,17 @@ password_file = "{MAIL_PASSWORD_FILE}"
 ca_file = "{CA_FILE}"
 "#
     )
+}
+
+/// The same settings for a feed that is a table: see [`super::table`].
+///
+/// ```
+/// use firstpass::sandbox::settings::of_a_table;
+/// assert!(of_a_table("kind = \"csv\"\n").contains("kind = \"sql\""));
+/// ```
+pub fn of_a_table(text: &str) -> String {
+    let query = format!("kind = \"sql\"\nurl_file = {:?}\nquery = {:?}\n", table::URL_FILE, table::QUERY);
+    text.replace("kind = \"csv\"\n", &query)
 }
 
 /// The settings of `sandbox --serve`: complete, and meant to be edited.

@@ -255,3 +255,29 @@ fn a_sandbox_in_use_is_left_alone() {
     );
     assert!(sandbox.join("state.db").exists());
 }
+
+/// The same story from a table: the same letters to the same people, and the same hires.
+#[test]
+fn the_sandbox_plays_the_same_days_from_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let played: Vec<Value> = [&["sandbox", "files", "--json"][..], &["sandbox", "table", "--feed", "sql", "--json"]]
+        .iter()
+        .map(|args| {
+            let output = run(dir.path(), FIRSTPASS, args);
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            serde_json::from_slice(&output.stdout).unwrap()
+        })
+        .collect();
+    let hires = |played: &Value| -> Vec<String> {
+        let of = |hire: &Value| {
+            ["employee_id", "state", "outcome", "start_local", "mailed_to"].map(|key| hire[key].to_string())
+        };
+        played["hires"].as_array().unwrap().iter().map(|hire| of(hire).join(" ")).collect()
+    };
+    assert_eq!(hires(&played[0]), hires(&played[1]));
+    assert_eq!(played[0]["letters"].as_array().unwrap().len(), played[1]["letters"].as_array().unwrap().len());
+    assert_eq!(played[1]["files"][0]["file"], "hr.reading.csv");
+    let told: Vec<&str> =
+        played[1]["story"].as_array().unwrap().iter().filter_map(|told| told["text"].as_str()).collect();
+    assert!(told.contains(&"writes 7 rows into the table"), "{told:#?}");
+}

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use crate::cli::end::Trouble;
 use crate::sandbox::settings::{CA_FILE, CLIENT_SECRET_FILE, MAIL_PASSWORD_FILE};
 use crate::sandbox::story::NEXT_FILE;
+use crate::sandbox::table::{DATABASE, URL_FILE};
 
 /// Says that a sandbox wrote what lies beside it.
 const MARK: &str = ".firstpass-sandbox";
 /// Held while somebody serves the state.
 const STATE_LOCK: &str = "state.db.lock";
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "firstpass.toml",
     "state.db",
     "state.db-wal",
@@ -25,6 +26,8 @@ const FILES: [&str; 9] = [
     MAIL_PASSWORD_FILE,
     CA_FILE,
     NEXT_FILE.0,
+    DATABASE,
+    URL_FILE,
 ];
 const FOLDERS: [&str; 2] = ["letters", "drop"];
 

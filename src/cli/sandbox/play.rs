@@ -19,6 +19,7 @@ use crate::rules::calendar::{Zone, local_text};
 use crate::sandbox::cast::Person;
 use crate::sandbox::mailbox::{ModelMailServer, ReceivedLetter};
 use crate::sandbox::story::{self, Deed};
+use crate::sandbox::table::Table;
 use crate::sandbox::tenant::{Effect, Fault, Kind as Request, ModelPass, ModelTenant, ModelUser, Seen, When};
 use crate::store::HireRow;
 use crate::work::Work;
@@ -43,6 +44,8 @@ pub struct Play<'a> {
     /// Letters that were told, by the order of their arrival.
     letters: BTreeSet<usize>,
     files: Vec<FileReport>,
+    /// HR's table, when the feed is one.
+    table: Option<Table>,
     /// The last request to the model tenant whose answer was told to be lost.
     lost: usize,
 }
@@ -55,9 +58,10 @@ impl<'a> Play<'a> {
         mail: &'a ModelMailServer,
         work: &'a Work,
         narrator: Narrator,
+        table: Option<Table>,
     ) -> Self {
         let (hires, files) = (BTreeMap::new(), Vec::new());
-        Self { folder, tenant, mail, work, narrator, hires, seq: 0, letters: BTreeSet::new(), files, lost: 0 }
+        Self { folder, tenant, mail, work, narrator, hires, seq: 0, letters: BTreeSet::new(), files, table, lost: 0 }
     }
 
     /// What was told, and the files that were read.
@@ -78,7 +82,12 @@ impl<'a> Play<'a> {
             if let Some(error) = report.feed_errors.first() {
                 return Err(Trouble::Failed(error.clone()));
             }
-            self.see(report.files).await?;
+            // A table is read at every tick; the same rows again are no news.
+            let is_news = |file: &FileReport| {
+                self.table.is_none() || file.added + file.changed + file.withdrawn + file.new_rejects > 0
+            };
+            let files = report.files.into_iter().filter(is_news).collect();
+            self.see(files).await?;
             let due = report.next_due.map(|at| at.max(now + TimeDelta::seconds(1)));
             match due.into_iter().chain(moments.peek().map(|(at, _)| *at)).min() {
                 Some(at) if at <= until => self.work.clock.set(at),
@@ -91,6 +100,15 @@ impl<'a> Play<'a> {
     /// Does what somebody outside does.
     async fn perform(&mut self, deed: Deed) -> Result<(), Trouble> {
         let (who, text) = match deed {
+            Deed::Drop { text, .. } if self.table.is_some() => {
+                self.put(text).await?;
+                let n_rows = text.lines().count().saturating_sub(1);
+                ("HR".to_owned(), format!("writes {n_rows} {} into the table", telling::rows(n_rows)))
+            }
+            Deed::Correct { wrong, right } if self.table.is_some() => {
+                self.correct(wrong, right).await?;
+                ("HR".to_owned(), format!("writes {right} for {wrong} in the table"))
+            }
             Deed::Drop { name, text } => {
                 self.drop_file(name, text)?;
                 let n_rows = text.lines().count().saturating_sub(1);
@@ -121,6 +139,20 @@ impl<'a> Play<'a> {
             Deed::SignIn(person) => return self.sign_in(person).await,
         };
         self.tell(Kind::Outside, None, who, text).await
+    }
+
+    async fn put(&self, text: &str) -> Result<(), Trouble> {
+        match &self.table {
+            Some(table) => table.put(text).await.map_err(|error| table_failed(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn correct(&self, wrong: &str, right: &str) -> Result<(), Trouble> {
+        match &self.table {
+            Some(table) => table.correct(wrong, right).await.map_err(|error| table_failed(&error)),
+            None => Ok(()),
+        }
     }
 
     fn drop_file(&self, name: &str, text: &str) -> Result<(), Trouble> {
@@ -238,6 +270,10 @@ impl<'a> Play<'a> {
         };
         Ok(self.narrator.tell(told).await?)
     }
+}
+
+fn table_failed(error: &sqlx::Error) -> Trouble {
+    Trouble::Failed(format!("the table of the sandbox cannot be written: {error}"))
 }
 
 /// Subjects name the hire.

@@ -47,7 +47,7 @@ async fn a_database_that_is_down_is_told_once_and_read_when_it_is_back() {
     let told = world.raw("SELECT why FROM event WHERE what = 'feed-stopped'").await;
     assert_eq!(told.len(), 1, "told once\n{}", world.story().await);
     let list = firstpass(&world, &["feed", "list"]).await;
-    let list = String::from_utf8(list.stdout).unwrap();
+    let list = String::from_utf8(list.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(list.contains("feed db is not read since") && list.contains("/no/such/hr.db"), "{list}");
     let check = firstpass(&world, &["check"]).await;
     let said = String::from_utf8(check.stdout).unwrap();
