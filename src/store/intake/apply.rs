@@ -31,12 +31,15 @@ const LET_IN: Sql = sql!(
     "UPDATE file SET state = 'taken', rows = $2, added = $3, changed = $4, withdrawn = $5, unchanged = $6, past = $7,
          rejected = $8, mapping = $9 WHERE id = $1 AND state = 'held' RETURNING id"
 );
+/// A piece of the file by its lines: nobody waits for the write lock while a million people are remembered.
 const REMEMBER: Sql = sql!(
     "INSERT INTO known_person (feed, employee_id)
-     SELECT $1, t.employee_id FROM staged t WHERE t.verdict = 'past' AND t.employee_id <> ''
+     SELECT $1, t.employee_id FROM staged t
+     WHERE t.verdict = 'past' AND t.employee_id <> '' AND t.line > $2 AND t.line <= $3
        AND NOT EXISTS (SELECT 1 FROM known_person k WHERE k.feed = $1 AND k.employee_id = t.employee_id)
-     GROUP BY t.employee_id"
+     GROUP BY t.employee_id ON CONFLICT DO NOTHING"
 );
+const LAST_LINE: Sql = sql!("SELECT coalesce(max(line), 0) FROM staged");
 const TELL: Sql = sql!(
     "INSERT INTO event (at, tenant, hire_id, file_id, what, why)
      SELECT $1, $2, t.hire_id, $3, t.verdict, coalesce(t.why, '') FROM staged t
@@ -162,6 +165,11 @@ const KEEP_REJECTS: Sql =
 
 const MISSED_REMEDY: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
 
+/// Lines of one piece: some tens of milliseconds of writing.
+const PIECE: i64 = 20_000;
+/// Between two pieces that wrote something.
+const TURN: std::time::Duration = std::time::Duration::from_millis(120);
+
 /// One file, for its row and its event.
 #[derive(Debug, Clone)]
 pub struct Taken<'a> {
@@ -200,6 +208,7 @@ impl Staging {
     /// # Errors
     /// [`StoreError`]; nothing was written.
     pub async fn apply(&mut self, now: DateTime<Utc>, taken: &Taken<'_>) -> Result<Option<Applied>, StoreError> {
+        self.remember().await?;
         self.begin().await?;
         match self.write(now, taken).await {
             Ok(Some(applied)) => {
@@ -216,6 +225,29 @@ impl Staging {
                 Err(error)
             }
         }
+    }
+
+    /// Remembers whose start is over, piece by piece and before the rest: should the rest fail, they
+    /// are past at the next reading, too.
+    async fn remember(&mut self) -> Result<(), StoreError> {
+        let last: i64 = on_link!(&mut self.link, |db, text| sqlx::query_scalar(text(LAST_LINE)).fetch_one(db).await?);
+        let mut after = 0;
+        while after < last {
+            let until = after + PIECE;
+            let n_new = on_link!(&mut self.link, |db, text| sqlx::query(text(REMEMBER))
+                .bind(&self.feed)
+                .bind(after)
+                .bind(until)
+                .execute(db)
+                .await?
+                .rows_affected());
+            after = until;
+            if n_new > 0 && after < last {
+                // Whoever waits for the write lock looks for it every few milliseconds.
+                tokio::time::sleep(TURN).await;
+            }
+        }
+        Ok(())
     }
 
     async fn begin(&mut self) -> Result<(), StoreError> {
@@ -245,7 +277,6 @@ impl Staging {
                 }
             };
             let Some(file_id) = file_id else { return Ok(None) };
-            sqlx::query(text(REMEMBER)).bind(&feed).execute(&mut *db).await?;
             let told =
                 sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected();
             let gone = sqlx::query(text(TELL_VANISHED))

@@ -54,7 +54,7 @@ async fn a_thousand_people_are_the_same_hires_from_a_file_and_from_every_databas
     let mut by_file = FeedDesk::new().await;
     let file = by_file.drop_file("hires.csv", as_file()).await;
     let wanted = hires(&by_file).await;
-    assert_eq!(counts(&file)[..2], [1000, wanted.len() as u64]);
+    assert_eq!(counts(&file)[..2], [1000, u64::try_from(wanted.len()).unwrap()]);
     assert!(wanted.len() > 850, "{}", wanted.len());
     for hr in Hr::all().await {
         as_table(&hr).await;
