@@ -84,7 +84,7 @@ fn serve(client: &TcpStream, server: &Path, mode: &Mutex<Mode>, runtime: &tokio:
         }
     }
     match mode {
-        Mode::Stall(_) => std::thread::sleep(Duration::from_secs(20)),
+        Mode::Stall(_) => std::thread::sleep(Duration::from_mins(5)),
         Mode::Reset(_) => {
             let _guard = runtime.enter();
             client.set_nonblocking(true).unwrap();
