@@ -3,7 +3,7 @@
 //! Each database hands out its columns as text, as its own shell shows them; a value that is no text
 //! is marked and later rejected with its row. The rows go into a file beside the feed's reports, and
 //! from there the same way as a dropped file ([`super::csv`]). Nothing of a reading that fails half
-//! way is used. Read on in [`target`] (which database, how secured), `spool` (the rows on disk).
+//! way is used. Read on in [`mod@target`] (which database, how secured), `spool` (the rows on disk).
 
 mod cell;
 mod mysql;
