@@ -95,13 +95,13 @@ async fn send(
 fn letter(mail: &Mail, to: &MailAddress) -> Letter {
     let text = "This letter tests the way of firstpass's letters. It holds no code, and nothing has to be done.\n\n\
                 Dieser Brief prüft den Weg, den die Briefe von firstpass nehmen. Er enthält keinen Code, und es ist nichts zu tun.\n";
-    let html: String = text.split("\n\n").map(|part| format!("<p>{}</p>\n", part.trim())).collect();
+    let html = text.split("\n\n").map(str::trim).collect::<Vec<_>>().join("</p>\n<p>");
     Letter {
         to: to.clone(),
         subject: "Test of firstpass's letters".to_owned(),
         text: Zeroizing::new(text.to_owned()),
         html: Zeroizing::new(format!(
-            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><body>\n{html}</body></html>\n"
+            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><body>\n<p>{html}</p>\n</body></html>\n"
         )),
         message_id: format!("test.{}@{}", Uuid::new_v4().simple(), mail.from.address.domain()),
     }

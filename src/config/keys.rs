@@ -111,8 +111,9 @@ impl fmt::Display for Kind {
 
 /// As the settings write it: 30s, 10m, 8h, 30d.
 fn span(seconds: u64) -> String {
-    let unit =
-        [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")].into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0);
+    let unit = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")]
+        .into_iter()
+        .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{seconds}s"), |(unit, letter)| format!("{}{letter}", seconds / unit))
 }
 

@@ -41,7 +41,7 @@ pub struct GraphPost {
 /// Everything was asked that can be asked before the letter itself.
 pub enum Dialled {
     /// The mail server took sender and recipient.
-    Smtp(mail::Dialled),
+    Smtp(Box<mail::Dialled>),
     /// Graph lets us send.
     Graph(Arc<GraphPost>, MailAddress),
 }
@@ -93,8 +93,8 @@ impl Post {
     /// As [`Self::dial`].
     pub async fn dial_and_tell(&self, to: &MailAddress, told: &mut Vec<String>) -> Result<Dialled, MailFailure> {
         match self {
-            Self::Smtp(smtp, None) => smtp.dial_as(to, None, told).await.map(Dialled::Smtp),
-            Self::Smtp(smtp, Some(tenant)) => dial_with_token(smtp, tenant, to, told).await.map(Dialled::Smtp),
+            Self::Smtp(smtp, None) => smtp.dial_as(to, None, told).await.map(Dialled::smtp),
+            Self::Smtp(smtp, Some(tenant)) => dial_with_token(smtp, tenant, to, told).await.map(Dialled::smtp),
             Self::Graph(post) => {
                 post.may_send(told).await?;
                 Ok(Dialled::Graph(Arc::clone(post), to.clone()))
@@ -182,6 +182,10 @@ impl GraphPost {
 }
 
 impl Dialled {
+    fn smtp(dialled: mail::Dialled) -> Self {
+        Self::Smtp(Box::new(dialled))
+    }
+
     /// Sends the letter; `now` is its Date. Sent again with the same Message-ID it is the same letter.
     ///
     /// # Errors
