@@ -79,12 +79,12 @@ fn can_start() -> bool {
     .into_iter()
     .find(|program| !Path::new(program).exists());
     if let Some(program) = missing {
-        println!("skipped: there is no {program} here (Debian: postfix dovecot-imapd dovecot-lmtpd)");
+        eprintln!("skipped: there is no {program} here (Debian: postfix dovecot-imapd dovecot-lmtpd)");
         return false;
     }
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !root {
-        println!("skipped: Postfix and Dovecot drop to users of their own, which needs root");
+        eprintln!("skipped: Postfix and Dovecot drop to users of their own, which needs root");
     }
     root
 }
@@ -189,15 +189,15 @@ async fn monday(settings: &str) -> World {
 /// Each letter is about one of the two, holds the pass that the tenant holds, and reads as written.
 fn letters_are_right(world: &World, letters: &[Value]) {
     assert_eq!(letters.len(), 2);
-    for (upn, name) in [(ADA, "Ada Lovelace"), (ZOE, "Zoë Müller-Größe")] {
-        let about = |letter: &&Value| letter["subject"].as_str().unwrap().contains(name);
-        let letter = letters.iter().find(about).unwrap_or_else(|| panic!("no letter about {name}"));
+    for (upn, person) in [(ADA, "Ada Lovelace"), (ZOE, "Zoë Müller-Größe")] {
+        let about = |letter: &&Value| letter["subject"].as_str().unwrap().contains(person);
+        let letter = letters.iter().find(about).unwrap_or_else(|| panic!("no letter about {person}"));
         let pass = &world.live_passes(upn)[0];
-        let (text, html) = (letter["text"].as_str().unwrap(), letter["html"].as_str().unwrap());
-        let word = text.split_once("\nCode:").and_then(|(_, behind)| behind.split_whitespace().next());
-        assert!(word == Some(pass.code.as_str()), "the code in the text");
+        let (plain, html) = (letter["text"].as_str().unwrap(), letter["html"].as_str().unwrap());
+        let shown = plain.split_once("\nCode:").and_then(|(_, behind)| behind.split_whitespace().next());
+        assert!(shown == Some(pass.code.as_str()), "the code in the text");
         assert!(html.contains(&html_of(&pass.code)), "the code in the HTML");
-        assert!(text.contains(name) && html.contains(name), "the name in both parts");
+        assert!(plain.contains(person) && html.contains(person), "the name in both parts");
         assert_eq!(letter["kind"], "multipart/alternative");
         assert_eq!(letter["parts"], serde_json::json!(["text/plain", "text/html"]));
         assert_eq!(letter["to"], serde_json::json!([MIA]));
@@ -263,7 +263,7 @@ fn introspection(listener: &TcpListener, tenant: &Mutex<Option<ModelTenant>>) {
             if let Some((name, value)) = line.split_once(": Bearer ")
                 && name.eq_ignore_ascii_case("authorization")
             {
-                token = value.to_owned();
+                value.clone_into(&mut token);
             }
         }
         let tenant = tenant.lock().unwrap().clone();

@@ -25,7 +25,7 @@ fn file(name: &str, text: &str) -> TemplateFile {
 /// The faults, one on a line; or the warnings, marked as such.
 fn judged(files: &[TemplateFile]) -> String {
     let lines = |faults: &[firstpass::rules::letter::Fault], mark: &str| {
-        faults.iter().map(|one| format!("{mark}{}:{}: {}\n", one.file, one.line, one.text)).collect::<String>()
+        faults.iter().map(|one| format!("{mark}{}:{}: {}\n", one.file, one.line, one.text)).collect::<Vec<_>>().concat()
     };
     match Letters::with(files, "en") {
         Ok(letters) if letters.warnings().is_empty() => "in order\n".to_owned(),

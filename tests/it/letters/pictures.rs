@@ -40,14 +40,15 @@ fn letter(tongue: Tongue) -> String {
 /// One page with a frame for each language and width, measured by itself.
 fn measured(browser: &str, dir: &Path, dark: bool) -> Vec<Value> {
     let quoted = |html: String| html.replace('&', "&amp;").replace('"', "&quot;");
-    let frames: String = Tongue::ALL
+    let frames = Tongue::ALL
         .iter()
         .flat_map(|tongue| [360, 800].map(|width| (tongue, width)))
         .map(|(tongue, width)| {
             let (code, html) = (tongue.code(), quoted(letter(*tongue)));
-            format!("<iframe title=\"{code}\" width=\"{width}\" height=\"900\" style=\"border: 0\" srcdoc=\"{html}\"></iframe>\n")
+            format!("<iframe title=\"{code}\" width=\"{width}\" height=\"900\" style=\"border: 0\" srcdoc=\"{html}\"></iframe>")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .join("\n");
     let page = dir.join("page.html");
     std::fs::write(&page, include_str!("../../peers/browser/measure.html").replace("FRAMES", &frames)).unwrap();
     let output = Command::new(browser)

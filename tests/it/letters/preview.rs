@@ -67,11 +67,11 @@ fn every_letter_is_written_with_an_invented_code() {
         let bytes = std::fs::read(out.join(name)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert_eq!(name.contains("INVENTED-CODE"), name.starts_with("letter"), "{name}");
-        assert!(name.ends_with(".eml") || text.contains("INVENTED-CODE") == name.starts_with("letter"), "{name}");
-        assert!(
-            !name.ends_with(".eml") || text.starts_with("From: Onboarding <onboarding@contoso.example>\r\n"),
-            "{name}"
-        );
+        if name.rsplit('.').next() == Some("eml") {
+            assert!(text.starts_with("From: Onboarding <onboarding@contoso.example>\r\n"), "{name}");
+        } else {
+            assert_eq!(text.contains("INVENTED-CODE"), name.starts_with("letter"), "{name}");
+        }
     }
     let (status, _, errors) = firstpass(dir.path(), &["mail", "preview", "--out", "p"]);
     assert_eq!((status, errors.as_str()), (0, ""), "again, over the first");

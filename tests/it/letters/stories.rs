@@ -20,7 +20,7 @@ async fn with_letters(files: &[(&str, &str)]) -> (tempfile::TempDir, World) {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let world = World::with(&format!("[tenant.mail]\ntemplates = {:?}\n", folder.path())).await;
+    let world = World::with(&format!("[tenant.mail]\ntemplates = \"{}\"\n", folder.path().display())).await;
     (folder, world)
 }
 

@@ -167,7 +167,8 @@ fn mail(templates: &Path) -> Mail {
         "[[tenant]]\nname = \"contoso\"\ntenant_id = \"11111111-2222-3333-4444-555555555555\"\n\
          client_id = \"66666666-7777-8888-9999-000000000000\"\nclient_secret_file = \"s\"\n\
          [[feed]]\nname = \"hr\"\ntenant = \"contoso\"\nfolder = \"drop\"\n\
-         [mail]\nfrom = \"a@contoso.example\"\ntemplates = {templates:?}\n[mail.smtp]\nhost = \"h\"\nauth = \"none\"\n"
+         [mail]\nfrom = \"a@contoso.example\"\ntemplates = \"{}\"\n[mail.smtp]\nhost = \"h\"\nauth = \"none\"\n",
+        templates.display()
     );
     let file = templates.with_extension("toml");
     std::fs::write(&file, text).unwrap();
@@ -199,7 +200,7 @@ fn the_folder_is_read_with_care() {
     );
     write("letter.txt", b"Subject: \xff\n");
     assert_eq!(said(&mail), "/letters/letter.txt: is no UTF-8 text; save it as UTF-8");
-    write("letter.txt", &[b'x'; 65 * 1024]);
+    write("letter.txt", &vec![b'x'; 65 * 1024]);
     assert_eq!(said(&mail), "/letters/letter.txt: is larger than 64 KiB; a letter is much shorter");
     write("letter.txt", TEXT.as_bytes());
     std::fs::set_permissions(folder.join("letter.txt"), PermissionsExt::from_mode(0o666)).unwrap();
