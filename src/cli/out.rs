@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(lines(None)[1], "contoso/E1  Ada Lovelace  attention  mia.manager@contoso.example");
         assert_eq!(lines(Some(80)), lines(None));
         assert_eq!(lines(Some(40)), ["HIRE        NAME          STATE", "contoso/E1  Ada Lovelace  attention"]);
-        assert_eq!(lines(Some(30))[1], "contos…  Ada Lovel…  attention");
+        assert_eq!(lines(Some(30))[1], "contoso…  Ada Love…  attention");
         assert_eq!(lines(Some(10))[1], "con…  Ada L…  attention", "never less than it needs");
         let wide = ["E1".to_owned(), "山田太郎山田太郎".to_owned(), "pending".to_owned(), String::new()];
         assert_eq!(grid(&columns, &[wide], Some(24))[1], "E1    山田太郎…  pending");
