@@ -140,6 +140,31 @@ pub fn next_watch(
         .unwrap_or(now + SETTLED_AFTER)
 }
 
+/// Pauses between tries to tell that a code is void, by how many failed; the last one stays.
+const VOID_PAUSES_MIN: [i64; 6] = [1, 2, 5, 10, 15, 30];
+/// So long after the end of a pass its recipient is still told: a mailbox that is full or a server that
+/// is down over a night takes the letter the next morning. Later the word warns nobody of anything.
+pub const VOID_TOLD_UNTIL: TimeDelta = TimeDelta::days(1);
+
+/// When a letter about a void code goes again after so many tries that failed, this one included;
+/// `None`: the pass would have ended long ago, and the tries end. `ends` is the end of the pass.
+///
+/// ```
+/// use firstpass::rules::unsettled::void_again;
+/// let at = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+/// let ends = at("2027-03-01T16:00:00Z");
+/// assert_eq!(void_again(ends, 1, at("2027-03-01T06:00:00Z")), Some(at("2027-03-01T06:01:00Z")));
+/// assert_eq!(void_again(ends, 99, at("2027-03-01T06:00:00Z")), Some(at("2027-03-01T06:30:00Z")));
+/// assert_eq!(void_again(ends, 99, at("2027-03-02T15:45:00Z")), Some(at("2027-03-02T16:00:00Z")), "a last time");
+/// assert_eq!(void_again(ends, 99, at("2027-03-02T16:00:00Z")), None);
+/// ```
+pub fn void_again(ends: DateTime<Utc>, failed: i64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let last = ends.checked_add_signed(VOID_TOLD_UNTIL)?;
+    let nth = usize::try_from(failed.saturating_sub(1)).unwrap_or_default();
+    let minutes = VOID_PAUSES_MIN.get(nth).or(VOID_PAUSES_MIN.last()).copied()?;
+    (now < last).then(|| (now + TimeDelta::minutes(minutes)).min(last))
+}
+
 super::hire::text_enum! {
     /// Why a pass must go.
     Cause {

@@ -42,10 +42,12 @@ const GONE: Sql = sql!(
 );
 const OVER: Sql = sql!(
     "UPDATE pass SET state = 'over', outcome = $3, look_at = NULL,
+       looks = CASE WHEN graph_id IS NULL THEN looks ELSE 0 END,
        cause = CASE WHEN cause = '' THEN $4 ELSE cause END
      WHERE id = $1 AND hire_id = $2 AND state IN ('intended', 'mailed', 'condemned')"
 );
 const LOOKED: Sql = sql!("UPDATE pass SET looks = $3, look_at = $4 WHERE id = $1 AND hire_id = $2");
+const NOT_TOLD: Sql = sql!("UPDATE pass SET owes = 0, look_at = NULL WHERE id = $1 AND hire_id = $2 AND owes = 1");
 const TOLD_VOID: Sql = sql!("UPDATE pass SET owes = 0, told_at = $3 WHERE id = $1 AND hire_id = $2 AND owes = 1");
 
 impl Store {
@@ -147,5 +149,19 @@ impl Store {
         Ok(step!(self, claimed, now, lease: EVEN_LATE,
             |tx, text| sqlx::query(text(TOLD_VOID)).bind(pass_id).bind(claimed.hire.id).bind(ms(now)),
             what: "told-void", why: format!("the recipient of pass row {pass_id} was told that its code is void")))
+    }
+
+    /// The recipient cannot be told that the code is void, and is not tried again. `why` is a sentence
+    /// for a person, without addresses.
+    pub async fn not_told(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: EVEN_LATE,
+            |tx, text| sqlx::query(text(NOT_TOLD)).bind(pass_id).bind(claimed.hire.id),
+            what: "void-not-told", why: why))
     }
 }

@@ -110,7 +110,7 @@ pub struct PassRow {
     pub mailed_at: Option<DateTime<Utc>>,
     /// Of the letter, or empty.
     pub message_id: String,
-    /// Looks in a row that found nothing, or deletes in a row that failed.
+    /// In a row: looks that found nothing, deletes that failed, letters about a void code that were not taken.
     pub looks: i64,
     /// When it is looked at next.
     pub look_at: Option<DateTime<Utc>>,

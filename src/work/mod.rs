@@ -17,6 +17,7 @@ mod replan;
 pub mod service;
 pub mod settle;
 pub mod tick;
+mod void;
 mod wording;
 
 use std::collections::BTreeMap;

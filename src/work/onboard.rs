@@ -16,8 +16,9 @@ use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
 use super::check::{check, or_refused};
 use super::post::Dialled;
-use super::send::{hand_over, letter_for, tell_void};
+use super::send::{hand_over, letter_for};
 use super::settle::{self, Settled, Torn};
+use super::void::tell_void;
 use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 use crate::rules::guard::Refusal;
@@ -49,11 +50,11 @@ pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreEr
         Ok(settled) => settled,
         Err(stop) => return end(attempt, stop, None).await,
     };
-    let stop = match one_letter(&mut attempt, &settled).await {
+    let mut stop = match one_letter(&mut attempt, &settled).await {
         Ok(()) => return Ok(()),
         Err(stop) => stop,
     };
-    let watch = tell_void(&attempt, &settled, &stop).await?;
+    let watch = tell_void(&attempt, &settled, &mut stop).await?;
     end(attempt, stop, watch).await
 }
 

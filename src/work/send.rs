@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
 use super::Work;
@@ -19,11 +19,10 @@ use super::wording;
 use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, IssuedPass};
 use crate::rules::calendar::Standing;
-use crate::rules::hire::{MailAddress, Reason, State};
-use crate::rules::letter::{Moment, VoidLetter, VoidWhy};
+use crate::rules::hire::{Reason, State};
 use crate::rules::next::{self, Standstill};
 use crate::rules::unsettled::{self, Cause};
-use crate::store::{PassRow, StoreError};
+use crate::store::StoreError;
 
 /// Between two tries to reach a mail server that is out of reach.
 const MAIL_OUT_OF_REACH: TimeDelta = TimeDelta::minutes(1);
@@ -179,99 +178,5 @@ impl Work {
             "the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended"
         );
         Ok(attempt.wait(Some(Reason::MailStopped), &sentence, until))
-    }
-}
-
-/// Whoever may hold a letter about a pass that is gone is told that its code is void, unless a
-/// letter that replaces it is due. Returns when to look again.
-pub(super) async fn tell_void(
-    attempt: &Attempt<'_>,
-    settled: &Settled,
-    stop: &Stop,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let mut watch = settled.watch;
-    let Stop::Rest(standstill) = stop else { return Ok(watch) };
-    let replaced_soon = match standstill.state {
-        State::Pending | State::Issuing | State::Sending => {
-            attempt.hire().send_at.is_some_and(|at| at <= attempt.now())
-        }
-        State::Delivered | State::Attention | State::Held | State::Cancelled => false,
-    };
-    if replaced_soon {
-        return Ok(watch);
-    }
-    for pass in &settled.owed {
-        if let Some(again) = tell_one(attempt, pass).await? {
-            watch = Some(watch.map_or(again, |watch| watch.min(again)));
-        }
-    }
-    Ok(watch)
-}
-
-/// `Some(when)` = not told yet.
-async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let (work, now, key) = (attempt.work, attempt.now(), attempt.key());
-    let Ok(to) = MailAddress::parse(&pass.recipient) else {
-        work.store.told_void(&attempt.claimed, now, pass.id).await?;
-        return Ok(None);
-    };
-    if let Err(next) = work.take_slot() {
-        return Ok(Some(next.unwrap_or(now + MAIL_OUT_OF_REACH)));
-    }
-    let facts = VoidLetter {
-        to: to.clone(),
-        manager_name: String::new(),
-        hire_name: attempt.name_for_letters(&attempt.hire().user_upn),
-        why: void_why(attempt, &pass.cause),
-        help: attempt.served.mail.help.clone(),
-        language: attempt.hire().language.clone(),
-        message_id: attempt.message_id("void", pass.id),
-    };
-    let failure = match attempt.served.letters.void(&facts) {
-        Err(error) => {
-            error!(hire = %key, "{key}: the letter about a void code could not be written: {error}");
-            work.store.told_void(&attempt.claimed, now, pass.id).await?;
-            return Ok(None);
-        }
-        Ok(letter) => match attempt.served.post.dial(&to).await {
-            Err(failure) => failure,
-            Ok(dialled) => match dialled.send(now, &letter).await {
-                Err(failure) => failure,
-                Ok(_receipt) => {
-                    info!(hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
-                    work.store.told_void(&attempt.claimed, now, pass.id).await?;
-                    return Ok(None);
-                }
-            },
-        },
-    };
-    work.give_slot_back();
-    if let MailFailure::RecipientRefused(why) | MailFailure::LetterRefused(why) = &failure {
-        warn!(hire = %key, to = to.masked(), "{key}: {} cannot be told that a code is void: {why}", to.masked());
-        work.store.told_void(&attempt.claimed, now, pass.id).await?;
-        return Ok(None);
-    }
-    let standstill = work.mail_setback(attempt, &failure).await?;
-    Ok(standstill.look_at)
-}
-
-fn void_why(attempt: &Attempt<'_>, cause: &str) -> VoidWhy {
-    let hire = attempt.hire();
-    let moved = || VoidWhy::Moved { start: Moment::civil(hire.start_date, hire.start_time, &hire.zone) };
-    match cause.parse::<Cause>() {
-        Ok(Cause::Cancelled) => VoidWhy::Cancelled,
-        Ok(Cause::Moved) => moved(),
-        Ok(Cause::NewManager) => VoidWhy::NewManager,
-        Ok(
-            Cause::LostAnswer
-            | Cause::LostCode
-            | Cause::NewAccount
-            | Cause::Changed
-            | Cause::Unexpected
-            | Cause::MailRefused
-            | Cause::MailLate
-            | Cause::Stopped,
-        )
-        | Err(_) => VoidWhy::Other,
     }
 }

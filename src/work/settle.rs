@@ -308,15 +308,19 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
 }
 
 fn over_with(pass: &PassRow) -> Left {
-    if pass.owes { Left::Owed(Box::new(pass.clone())) } else { Left::Nothing }
+    if !pass.owes {
+        return Left::Nothing;
+    }
+    // As the row stands now: nobody was told yet.
+    Left::Owed(Box::new(PassRow { looks: 0, look_at: None, ..pass.clone() }))
 }
 
 fn intent_of(pass: &PassRow) -> Intent {
     Intent { made_at: pass.made_at, start: pass.start, lifetime_min: pass.lifetime_min, one_time: pass.one_time }
 }
 
-/// When a condemned pass ends by itself.
-fn end_of(pass: &PassRow) -> Option<DateTime<Utc>> {
+/// When a pass ends, or would have ended, by itself.
+pub(super) fn end_of(pass: &PassRow) -> Option<DateTime<Utc>> {
     pass.until.or_else(|| Some(pass.start.unwrap_or(pass.made_at) + TimeDelta::try_minutes(pass.lifetime_min)?))
 }
 

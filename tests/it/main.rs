@@ -44,4 +44,5 @@ mod service;
 mod serving;
 mod stories;
 mod unknown;
+mod void;
 mod world;
