@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use textwrap::{Options, WordSeparator, WordSplitter};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Where a command writes what it found.
@@ -244,23 +245,21 @@ const NARROWEST: usize = 40;
 /// assert_eq!(pieces, ["  one two three four five six seven", "    eight nine ten"]);
 /// ```
 pub fn wrapped(line: &str, width: usize) -> Vec<String> {
-    let indent = line.chars().take_while(|c| *c == ' ').count();
-    let mut pieces = Vec::new();
-    let mut piece = " ".repeat(indent);
-    let mut empty = true;
-    for word in line.trim_start().split(' ') {
-        if !empty && piece.chars().count() + 1 + word.chars().count() > width {
-            pieces.push(std::mem::replace(&mut piece, " ".repeat(indent + 2)));
-            empty = true;
-        }
-        if !empty {
-            piece.push(' ');
-        }
-        piece.push_str(word);
-        empty = false;
-    }
-    pieces.push(piece);
-    pieces
+    let text = line.trim_start_matches(' ');
+    let indent = " ".repeat(line.len() - text.len());
+    broken(text, width, &indent, &format!("{indent}  "))
+}
+
+/// A text in lines of at most `width` columns, broken at blanks, with what stands before the first line
+/// and before the others.
+pub fn broken(text: &str, width: usize, first: &str, others: &str) -> Vec<String> {
+    let options = Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(others)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 #[cfg(test)]

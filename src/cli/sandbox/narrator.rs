@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::out::{Out, escape};
+use crate::cli::out::{self, COLUMNS, Out, escape};
 use crate::config::environment;
 
 /// What sort of line it is.
@@ -60,8 +60,6 @@ pub struct Told {
 const PACE: Duration = Duration::from_millis(250);
 /// Before a new moment, besides.
 const PAUSE: Duration = Duration::from_millis(150);
-/// Lines are broken here: the width that every terminal has.
-const WIDTH: usize = 80;
 
 /// Shows and remembers.
 #[derive(Debug)]
@@ -138,36 +136,7 @@ fn colour(kind: Kind) -> &'static str {
     }
 }
 
-/// Lines of at most [`WIDTH`] characters, broken at spaces.
+/// Lines of a story, as wide as a terminal usually is, with or without one.
 pub(super) fn broken(text: &str, first: &str, others: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = first.to_owned();
-    let mut is_fresh = true;
-    for word in text.split(' ') {
-        if !is_fresh && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(std::mem::replace(&mut line, others.to_owned()));
-            is_fresh = true;
-        }
-        if !is_fresh {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_fresh = false;
-    }
-    lines.push(line);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lines_are_broken_at_spaces() {
-        let text = "word ".repeat(40);
-        let lines = broken(text.trim(), "  ", "      ");
-        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
-        assert!(lines[0].starts_with("  word") && lines[1].starts_with("      word"));
-        assert_eq!(broken("", "", ""), [""]);
-    }
+    out::broken(text, COLUMNS, first, others)
 }

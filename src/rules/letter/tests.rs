@@ -174,7 +174,7 @@ proptest! {
         }
         for line in letter.text.lines() {
             let words = line.split(' ').filter(|word| word.chars().count() > 60).count();
-            prop_assert!(line.chars().count() <= wrap::WIDTH || words > 0, "{}", line);
+            prop_assert!(textwrap::core::display_width(line) <= wrap::WIDTH || words > 0, "{}", line);
         }
         let tags = |html: &str| html.matches('<').count();
         let calm = PassLetter { hire_name: "A".to_owned(), manager_name: "B".to_owned(), help: Some("C".to_owned()), earlier, language, ..pass_letter() };

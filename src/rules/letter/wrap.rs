@@ -3,7 +3,9 @@
 //! Templates are written with a paragraph on a line; a line that grew too long is broken at blanks,
 //! and goes on below its own text: behind the dash of a list, behind the label of a table.
 
-/// RFC 5322 asks for no more.
+use textwrap::{Options, WordSeparator, WordSplitter};
+
+/// Columns. RFC 5322 asks for no more.
 pub(super) const WIDTH: usize = 78;
 
 /// Breaks what is longer than [`WIDTH`]; words that are longer themselves, and the line that holds
@@ -24,27 +26,15 @@ pub(super) fn wrapped(text: &str, whole: char) -> String {
 
 fn break_up(line: &str, lines: &mut String) {
     let hang = hanging(line);
-    let blanks: String = " ".repeat(hang);
-    let lead: String = line.chars().take(hang).collect();
-    let rest: String = line.chars().skip(hang).collect();
-    lines.push_str(&lead);
-    let mut used = hang;
-    let mut first = true;
-    for word in rest.split(' ').filter(|word| !word.is_empty()) {
-        let length = word.chars().count();
-        if first {
-            used += length;
-        } else if used + 1 + length <= WIDTH {
-            lines.push(' ');
-            used += 1 + length;
-        } else {
-            lines.push('\n');
-            lines.push_str(&blanks);
-            used = hang + length;
-        }
-        lines.push_str(word);
-        first = false;
-    }
+    let (lead, rest) = line.char_indices().nth(hang).map_or((line, ""), |(at, _)| line.split_at(at));
+    let blanks = " ".repeat(hang);
+    let options = Options::new(WIDTH)
+        .initial_indent(lead)
+        .subsequent_indent(&blanks)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(false);
+    lines.push_str(&textwrap::fill(rest, options));
 }
 
 /// Where the text of a line begins: behind blanks, `- ` or `1. `, or a label with a colon and two blanks.
