@@ -3,9 +3,9 @@
 //! The words are those that a manager would get: the same templates, the same settings, the hire's
 //! real facts when one is named. There is no code here that works, and none could be had.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Datelike, Days, NaiveTime, TimeDelta, Utc};
@@ -257,8 +257,10 @@ fn write_all(folder: &Path, pages: &[Page]) -> io::Result<()> {
     let no_links = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
     for page in pages {
         let path = folder.join(&page.name);
-        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).custom_flags(no_links).open(&path)?;
+        // A real hire's name and a manager's address stand in them.
+        DirBuilder::new().recursive(true).mode(0o700).create(path.parent().unwrap_or(folder))?;
+        let mut open = OpenOptions::new();
+        let mut file = open.write(true).create(true).truncate(true).mode(0o600).custom_flags(no_links).open(&path)?;
         file.write_all(&page.bytes)?;
     }
     Ok(())

@@ -50,7 +50,7 @@ fn read(folder: &Path) -> Result<Vec<TemplateFile>, Vec<Problem>> {
             format!("mail.templates: the folder cannot be read ({error}); mend that, or leave the key out"),
         )]
     };
-    let open_to_all = fs::metadata(folder).map_err(unreadable)?.mode() & 0o1002 == 0o0002;
+    let open_to_all = fs::metadata(folder).map_err(unreadable)?.mode() & 0o0002 != 0;
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)?.take(MOST) {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();

@@ -55,7 +55,7 @@ pub(super) async fn letter_for(
             let torn = Torn { pass_id, user, graph_id, owes: false, cause: Cause::Unexpected };
             settle::tear_up(attempt, torn).await?;
             let why = format!(
-                "the letter could not be written ({why}); the pass was deleted. Correct the name in the feed, then `firstpass hire retry`"
+                "the letter could not be written ({why}); the pass was deleted. Correct the name in the feed or the letter's template, then `firstpass hire retry`"
             );
             Err(Stop::Rest(Standstill {
                 state: State::Attention,

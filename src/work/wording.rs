@@ -20,11 +20,12 @@ pub(super) fn rehearse(attempt: &Attempt<'_>, cleared: &Cleared) -> Result<(), R
     let Ok(zone) = Zone::parse(&attempt.hire().zone) else { return Ok(()) };
     let valid_from = ask.start.unwrap_or(cleared.at());
     let valid_until = valid_from.checked_add_signed(TimeDelta::minutes(ask.lifetime_min)).unwrap_or(valid_from);
-    for earlier in [false, true] {
+    // Graph may make it one-time, and an earlier letter may come to light.
+    for (earlier, one_time) in [(false, ask.one_time), (false, true), (true, ask.one_time), (true, true)] {
         let facts = PassLetter {
             valid_from,
             valid_until,
-            one_time: ask.one_time,
+            one_time,
             earlier,
             message_id: attempt.message_id("pass", 0),
             ..facts(attempt, cleared, zone.clone())

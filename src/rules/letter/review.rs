@@ -295,10 +295,11 @@ pub(super) fn samples() -> (Vec<PassLetter>, Vec<VoidLetter>) {
     let (Ok(to), Ok(zone)) = (MailAddress::parse("a@b.example"), Zone::parse("Etc/UTC")) else {
         return (Vec::new(), Vec::new());
     };
-    let at = chrono::DateTime::UNIX_EPOCH;
     let (mut pass, mut void) = (Vec::new(), Vec::new());
     for n in 0..64_u32 {
         let bit = |place: u32| n >> place & 1 == 1;
+        // Each weekday: a template may have words of its own for them.
+        let at = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(i64::from(n % 7));
         let name = |there: bool| if there { MARKUP.to_owned() } else { String::new() };
         let help = bit(3).then(|| MARKUP.to_owned());
         pass.push(PassLetter {

@@ -180,13 +180,17 @@ impl Letters {
         })
     }
 
-    /// The letter that says that an earlier code is void.
+    /// The letter that says that an earlier code is void. Where an admin's own fails on these facts, ours
+    /// is taken: whoever holds a dead code is told.
     ///
     /// # Errors
     /// [`LetterError::Template`] only.
     pub fn void(&self, letter: &VoidLetter) -> Result<Letter, LetterError> {
-        let template = self.choose(Kind::Void, &letter.language)?;
-        let Rendered { subject, text, html } = template.render(of_void(letter, template.tongue))?;
+        let write = |template: &Template| template.render(of_void(letter, template.tongue));
+        let Rendered { subject, text, html } = match write(self.choose(Kind::Void, &letter.language)?) {
+            Ok(rendered) => rendered,
+            Err(error) => self.ours(Kind::Void, &primary(&letter.language)).map_or(Err(error), write)?,
+        };
         Ok(Letter {
             to: letter.to.clone(),
             subject,
@@ -202,23 +206,31 @@ impl Letters {
             none if none.is_empty() => self.usual.clone(),
             asked => asked,
         };
-        let find = |among: &'_ [Template], language: Option<&str>| {
-            among.iter().position(|template| template.kind == kind && template.language.as_deref() == language)
-        };
-        let own = |language| find(&self.own, language).and_then(|at| self.own.get(at));
-        let ours = |language| find(&self.built_in, Some(language)).and_then(|at| self.built_in.get(at));
+        let find = |among, language| find(among, kind, language);
+        let own = |language| find(&self.own, language);
+        let ours = |language| find(&self.built_in, Some(language));
         own(Some(&asked))
             .or_else(|| own(None))
             .or_else(|| ours(&asked))
             .or_else(|| own(Some(&self.usual)))
-            .or_else(|| ours(&self.usual))
-            .or_else(|| ours(Tongue::English.code()))
+            .or_else(|| self.ours(kind, &self.usual))
             .ok_or_else(|| LetterError::Template {
                 template: kind.stem().to_owned(),
                 line: None,
                 why: "it is missing".to_owned(),
             })
     }
+
+    /// The one that comes with the program: in that language, else in the usual one, else in English.
+    fn ours(&self, kind: Kind, language: &str) -> Option<&Template> {
+        [language, &self.usual, Tongue::English.code()]
+            .into_iter()
+            .find_map(|language| find(&self.built_in, kind, Some(language)))
+    }
+}
+
+fn find<'a>(among: &'a [Template], kind: Kind, language: Option<&str>) -> Option<&'a Template> {
+    among.iter().find(|template| template.kind == kind && template.language.as_deref() == language)
 }
 
 impl Template {

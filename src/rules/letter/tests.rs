@@ -111,6 +111,24 @@ fn void_letters() {
 }
 
 #[test]
+fn a_void_letter_of_ones_own_that_fails_does_not_keep_the_word_back() {
+    let file = |name: &str, text: &str| TemplateFile { name: name.to_owned(), text: text.to_owned() };
+    let fails = "{% if hire == \"Zed\" %}{{ 1 // 0 }}{% endif %}";
+    let own = [
+        file("void.de.txt", &format!("Subject: Eigener\n\nUngültig: {{{{ hire }}}} {fails}\n")),
+        file("void.de.html", &format!("<!doctype html><title>x</title><body>Ungültig: {{{{ hire }}}} {fails}")),
+    ];
+    let letters = Letters::with(&own, "en").unwrap();
+    let write = |hire: &str| {
+        let facts =
+            VoidLetter { hire_name: hire.to_owned(), language: "de-CH".to_owned(), ..void_letter(VoidWhy::Cancelled) };
+        letters.void(&facts).unwrap().subject
+    };
+    assert_eq!(write("Ada"), "Eigener");
+    assert_eq!(write("Zed"), "Der Anmeldecode für Zed gilt nicht mehr");
+}
+
+#[test]
 fn nasty_names_are_only_text_f47_f48_f49() {
     let facts = PassLetter {
         hire_name: "Ada\r\nBcc: x@evil.example\n.\nMAIL FROM:<x@evil.example> {{pass}} {% if x %}".to_owned(),

@@ -206,6 +206,9 @@ fn the_folder_is_read_with_care() {
     std::fs::set_permissions(folder.join("letter.txt"), PermissionsExt::from_mode(0o666)).unwrap();
     assert!(said(&mail).starts_with("/letters/letter.txt: everybody can write this file"), "{}", said(&mail));
     std::fs::set_permissions(folder.join("letter.txt"), PermissionsExt::from_mode(0o644)).unwrap();
-    std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o777)).unwrap();
-    assert!(said(&mail).starts_with("/letters: everybody can write into this folder"), "{}", said(&mail));
+    // The sticky bit keeps others from deleting, not from adding.
+    for mode in [0o777, 0o1777] {
+        std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+        assert!(said(&mail).starts_with("/letters: everybody can write into this folder"), "{}", said(&mail));
+    }
 }
