@@ -26,7 +26,8 @@ pub(super) enum Level {
 /// What others may say at most.
 const OTHERS: &str = "sqlx=warn,tokio_cron_scheduler=warn";
 /// Never: these log requests, answers and letters, and so what must not be kept (contract 7, promise 4).
-const NEVER: [&str; 8] = ["hyper", "hyper_util", "reqwest", "h2", "rustls", "lettre", "azure_core", "azure_identity"];
+const NEVER: [&str; 9] =
+    ["hyper", "hyper_util", "reqwest", "h2", "rustls", "lettre", "azure_core", "azure_identity", "odbc_api"];
 
 /// From here on `tracing` is heard. `json` asks for JSON on a terminal too.
 pub(super) fn start(level: Level, verbose: u8, json: bool) {

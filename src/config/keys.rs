@@ -255,7 +255,7 @@ pub const KEYS: &[Key] = &[
     key("feed.zones", Zones, Default("{}"), r#"by site, then city, then country, as { "Chicago" = "America/Chicago" }"#),
     key("feed.encoding", Encoding, Unset(r#""windows-1252""#), "for files that are neither UTF-8 nor have a BOM; without it they are rejected"),
     key("feed.date_format", DateFormat, Unset(r#""%d/%m/%Y""#), "strftime, when the dates are not ISO 8601; four-digit years, English month names"),
-    key("feed.url_file", Secret, Unset(r#""hr-database-url""#), "for a query: a file with the URL: postgres://, mysql:// (MariaDB too) or sqlite:"),
+    key("feed.url_file", Secret, Unset(r#""hr-database-url""#), "for a query: a file with the postgres://, mysql://, sqlite: or odbc: URL"),
     key("feed.query", Query, Unset(r#""SELECT employee_id, hire_date, country FROM starters""#), "for a query: one SELECT; columns are found as in a file"),
     key("feed.timeout", Span(1, HOUR), Default(r#""2m""#), "for a query: for a whole reading; a slower one changes nothing"),
     key("feed.max_rows", Whole(1, 1_000_000), Default("1000000"), "for a query: a reading with more rows changes nothing"),

@@ -101,7 +101,7 @@ pub struct Bad {
 }
 
 /// Characters in one field that we use; longer ones are no ids and no names.
-const FIELD_CHARS: usize = 256;
+pub(crate) const FIELD_CHARS: usize = 256;
 
 /// The employee id of a row, as far as it can be read; `""` when it cannot.
 pub fn readable_id<'a>(record: &HireRecord<'a>) -> &'a str {

@@ -21,6 +21,10 @@ pub(super) fn of_settings(feed: &Feed, sql: &Sql, found: &mut Findings) {
                 Trust::Verified => {
                     found.ok(what, format!("{place}, over TLS; the server's certificate and name are checked"));
                 }
+                Trust::Driver => found.note(
+                    what,
+                    format!("{place}: how the way there is secured stands in the driver's own settings; see that they ask for TLS"),
+                ),
                 Trust::Encrypted => found.note(
                     what,
                     format!("{place}, over TLS, but whose certificate it is is not checked in full; leave sslmode out of the URL, or name the server's CA in it"),

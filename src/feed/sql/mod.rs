@@ -7,6 +7,8 @@
 
 mod cell;
 mod mysql;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod postgres;
 mod spool;
 mod sqlite;
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 
+#[cfg(feature = "odbc")]
+pub use self::odbc::Odbc;
 use self::spool::Spool;
 pub use self::spool::mark_before;
 pub use self::target::{Engine, Target, Trust};
@@ -118,6 +122,8 @@ pub async fn read(ask: &Ask<'_>, out: File) -> Result<Rows, SqlError> {
             Engine::Postgres(options) => postgres::read(options, ask, &mut spool).await,
             Engine::Mysql(options) => mysql::read(options, ask, &mut spool).await,
             Engine::Sqlite(path) => sqlite::read(path, ask, &mut spool, until).await,
+            #[cfg(feature = "odbc")]
+            Engine::Odbc(to) => odbc::read(to, ask, &mut spool).await,
         }
     };
     // The servers have the same limit; this one is for those who do not answer at all.
@@ -145,6 +151,8 @@ pub async fn look(sql: &Sql) -> Result<Looked, SqlError> {
             Engine::Postgres(options) => postgres::look(options).await,
             Engine::Mysql(options) => mysql::look(options).await,
             Engine::Sqlite(path) => sqlite::look(path).await,
+            #[cfg(feature = "odbc")]
+            Engine::Odbc(to) => odbc::look(to, sql).await,
         }
     };
     tokio::time::timeout(sql.timeout, looking).await.map_err(|_| SqlError::Slow(sql.timeout))?

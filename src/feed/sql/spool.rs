@@ -14,7 +14,7 @@ use crate::rules::headers::{Columns, Field, cut};
 use crate::rules::watermark::later;
 
 /// HR tables have tens of columns, seldom a hundred.
-const COLUMNS: usize = 512;
+pub(super) const COLUMNS: usize = 512;
 
 /// A column of the result.
 pub(super) struct Column {
@@ -93,6 +93,12 @@ impl<'a> Spool<'a> {
         self.digest.add(header.iter().copied());
         self.out.write_record(&header).map_err(io::Error::other)?;
         Ok(())
+    }
+
+    /// Places of the columns that are kept, in their order.
+    #[cfg(feature = "odbc")]
+    pub(super) fn kept(&self) -> &[usize] {
+        &self.kept
     }
 
     /// One row; `cell` gives the text of a column by its place in the result, `None` for NULL.

@@ -33,6 +33,9 @@ pub enum Engine {
     Mysql(Box<MySqlConnectOptions>),
     /// A file.
     Sqlite(PathBuf),
+    /// Whatever a driver of this machine speaks.
+    #[cfg(feature = "odbc")]
+    Odbc(super::odbc::Odbc),
 }
 
 /// PostgreSQL and the session's time zone, which its driver sets to UTC.
@@ -53,9 +56,11 @@ pub enum Trust {
     Verified,
     /// TLS, but whose certificate it is is not checked in full.
     Encrypted,
+    /// As the settings of an ODBC driver say, which cannot be seen from here.
+    Driver,
 }
 
-const EXAMPLES: &str = "postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE or sqlite:/PATH";
+const EXAMPLES: &str = "postgres://USER:PASSWORD@HOST/DATABASE, mysql://USER:PASSWORD@HOST/DATABASE, sqlite:/PATH or odbc:Driver={NAME};KEY=VALUE";
 
 const POSTGRES_WORDS: [&str; 18] = [
     "sslmode",
@@ -106,6 +111,9 @@ impl Target {
             let place = format!("SQLite {path}");
             return Ok(Self { engine: Engine::Sqlite(PathBuf::from(path)), trust: Trust::Local, place });
         }
+        if let Some(string) = text.strip_prefix("odbc:") {
+            return odbc(string);
+        }
         let mut url = Url::parse(text).map_err(|_| format!("is no URL of a database; write {EXAMPLES}"))?;
         match url.scheme() {
             "postgres" | "postgresql" => postgres(&mut url),
@@ -114,6 +122,16 @@ impl Target {
             _ => Err(format!("is no URL of a database that is served; write {EXAMPLES}")),
         }
     }
+}
+
+#[cfg(feature = "odbc")]
+fn odbc(string: &str) -> Result<Target, String> {
+    super::odbc::string::parse(string)
+}
+
+#[cfg(not(feature = "odbc"))]
+fn odbc(_: &str) -> Result<Target, String> {
+    Err("asks for ODBC, which this build of firstpass does not have; build it with `cargo build --release --features odbc`, or let HR's database be copied to one that is read without (PostgreSQL, MySQL, SQLite)".to_owned())
 }
 
 fn only_known(url: &Url, known: &[&str]) -> Result<(), String> {
@@ -127,7 +145,7 @@ fn says(url: &Url, words: &[&str]) -> Option<String> {
     url.query_pairs().find(|(key, _)| words.contains(&&**key)).map(|(_, value)| value.into_owned())
 }
 
-fn is_local(host: &str) -> bool {
+pub(super) fn is_local(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || host.starts_with('/')
@@ -248,6 +266,13 @@ mod tests {
             assert_eq!(trust(local), Ok(Trust::Local), "{local}");
         }
         assert!(trust("postgres://hr@db.contoso.example/hr?sslmod=verify-full").unwrap_err().contains("sslmod"));
+    }
+
+    #[cfg(not(feature = "odbc"))]
+    #[test]
+    fn a_build_without_odbc_says_how_to_get_one() {
+        let said = Target::parse("odbc:Driver={ODBC Driver 18 for SQL Server};PWD=pw-secret").unwrap_err();
+        assert!(said.contains("--features odbc") && !said.contains("pw-secret"), "{said}");
     }
 
     #[test]
