@@ -6,6 +6,8 @@ mod changes;
 mod examples;
 mod failures;
 mod million;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod proxy;
 mod servers;
 mod taken;
@@ -24,7 +26,7 @@ use crate::feed::FeedDesk;
 /// A desk whose feed asks this database.
 async fn desk(hr: &Hr, query: &str) -> FeedDesk {
     let mut desk = FeedDesk::new().await;
-    ask(&mut desk, &hr.url, query);
+    ask(&mut desk, hr.by_odbc.as_ref().unwrap_or(&hr.url), query);
     desk
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Hr {
     /// For `url_file`.
     pub(super) url: String,
     pub(super) engine: &'static str,
+    /// For `url_file` of a feed that goes through an ODBC driver.
+    pub(super) by_odbc: Option<String>,
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -23,15 +25,15 @@ impl Hr {
     pub(super) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hr.db");
-        Self { url: format!("sqlite:{}", path.display()), engine: "sqlite", _dir: Some(dir) }
+        Self { url: format!("sqlite:{}", path.display()), engine: "sqlite", by_odbc: None, _dir: Some(dir) }
     }
 
     pub(super) async fn postgres() -> Option<Self> {
-        Some(Self { url: pg::database().await?, engine: "postgres", _dir: None })
+        Some(Self { url: pg::database().await?, engine: "postgres", by_odbc: None, _dir: None })
     }
 
     pub(super) async fn mariadb() -> Option<Self> {
-        Some(Self { url: mariadb().await?, engine: "mariadb", _dir: None })
+        Some(Self { url: mariadb().await?, engine: "mariadb", by_odbc: None, _dir: None })
     }
 
     /// Every engine that this machine has.

@@ -22,13 +22,13 @@ fn people() -> Vec<[Option<String>; 6]> {
         .collect()
 }
 
-fn as_file() -> String {
+pub(super) fn as_file() -> String {
     let cell = |cell: &Option<String>| format!("\"{}\"", cell.as_deref().unwrap_or_default().replace('"', "\"\""));
     let rows: Vec<String> = people().iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(",")).collect();
     roster(HEAD, &rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-async fn as_table(hr: &Hr) {
+pub(super) async fn as_table(hr: &Hr) {
     let value = |cell: &Option<String>| match cell {
         Some(text) => format!("'{}'", text.replace('\'', "''")),
         None => "NULL".to_owned(),
@@ -39,7 +39,7 @@ async fn as_table(hr: &Hr) {
 }
 
 /// `review_hire` without the feed's own columns.
-async fn hires(desk: &FeedDesk) -> Vec<String> {
+pub(super) async fn hires(desk: &FeedDesk) -> Vec<String> {
     desk.ask(
         "SELECT tenant || '|' || employee_id || '|' || display_name || '|' || \"user\" || '|' || manager || '|' || channel
              || '|' || start_local || '|' || send_local || '|' || start_utc || '|' || send_utc || '|' || state

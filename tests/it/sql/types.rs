@@ -6,8 +6,8 @@ use super::{Hr, desk, read, sql};
 use crate::feed::counts;
 
 /// One little table: the types of its two columns, and its rows.
-struct Table {
-    id: &'static str,
+pub(super) struct Table {
+    pub(super) id: &'static str,
     day: &'static str,
     rows: &'static [(&'static str, &'static str)],
 }
@@ -16,7 +16,7 @@ const fn table(id: &'static str, day: &'static str, rows: &'static [(&'static st
     Table { id, day, rows }
 }
 
-const POSTGRES: &[Table] = &[
+pub(super) const POSTGRES: &[Table] = &[
     table(
         "CHAR(8)",
         "date",
@@ -62,7 +62,7 @@ const MARIADB: &[Table] = &[
     table("VARBINARY(8)", "DATE", &[("'0042'", "'2027-03-01'"), ("x'ff00'", "'2027-03-01'")]),
 ];
 
-const SQLITE: &[Table] = &[
+pub(super) const SQLITE: &[Table] = &[
     table(
         "CHAR(8)",
         "DATE",
@@ -80,7 +80,7 @@ const SQLITE: &[Table] = &[
 ];
 
 /// Every table on its own desk: what became of its rows.
-async fn outcomes(hr: &Hr, tables: &[Table]) -> String {
+pub(super) async fn outcomes(hr: &Hr, tables: &[Table]) -> String {
     let mut told = String::new();
     for (n, Table { id, day, rows }) in tables.iter().enumerate() {
         let values: Vec<String> = rows.iter().map(|(id, day)| format!("({id}, {day}, 'DE')")).collect();
