@@ -10,6 +10,7 @@
 
 mod entra;
 mod feed;
+mod feeds_and_clock;
 mod mail;
 mod mail_peers;
 mod graph_mail;

@@ -278,49 +278,6 @@ async fn f21_a_clock_that_jumps_settles_no_unclear_request() {
 }
 
 #[tokio::test]
-async fn f21_a_file_waits_while_the_clock_is_wrong() {
-    let world = World::new().await;
-    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-4));
-    world.pass_time(TimeDelta::days(4)); // it is Friday; this host thinks that Monday is over
-    world.drop_ada();
-    let report = tick(world.work(), Feeds::Read).await.unwrap();
-    assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{report:?}");
-    assert!(report.feed_errors[0].contains("clock is 5760 min off"), "{report:?}");
-    assert!(world.dir.path().join("drop/hires.csv").exists());
-    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
-    world.set(crate::world::FRIDAY);
-    let report = tick(world.work(), Feeds::Read).await.unwrap();
-    assert_eq!((report.files[0].added, report.files[0].past), (1, 0), "{report:?}");
-    world.ends_well(ADA, 1, "the clock is right again").await;
-}
-
-#[tokio::test]
-async fn f21_a_clock_that_jumped_is_asked_about_again() {
-    let world = World::new().await;
-    world.drop_ada();
-    let report = tick(world.work(), Feeds::Read).await.unwrap();
-    assert_eq!(report.files.len(), 1, "the clock is right");
-    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-4));
-    world.pass_time(TimeDelta::days(4));
-    world.drop_file("more.csv", &crate::world::ADA.replace("E1,ada.lovelace", "E2,grace.hopper"));
-    let report = tick(world.work(), Feeds::Read).await.unwrap();
-    assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{report:?}");
-    world.finish().await;
-}
-
-/// Not even the directory's time is known: the file is read, so that a tenant to be set up hides nothing.
-#[tokio::test]
-async fn a_file_is_read_while_the_tenant_is_out_of_reach() {
-    let world = World::new().await;
-    world.tenant.fault_each(None, When::Before, Effect::Reset);
-    world.drop_ada();
-    let report = tick(world.work(), Feeds::Read).await.unwrap();
-    assert_eq!(report.files[0].added, 1, "{report:?}");
-    world.tenant.heal();
-    world.ends_well(ADA, 1, "the tenant answers again").await;
-}
-
-#[tokio::test]
 async fn f18_a_state_that_cannot_be_written_issues_nothing() {
     let mut world = monday().await;
     let path = world.dir.path().join("state.db");
