@@ -7,6 +7,7 @@
 //! middle of a letter. Reading order: `fault`, `session`, `data`,
 //! `letter`.
 
+use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,6 +125,10 @@ pub enum Happened {
     },
 }
 
+/// Lines of the journal that are kept, like the tenant's requests: more than a day of trying says.
+const KEPT: usize = 100_000;
+/// Letters that are kept in memory, some 15 KiB each; a folder has them all.
+const LETTERS_KEPT: usize = 10_000;
 /// Happenings that wait for their reader.
 const WATCHED: usize = 10_000;
 
@@ -158,14 +163,38 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    letters: Vec<ReceivedLetter>,
+    /// The newest, oldest first.
+    letters: VecDeque<ReceivedLetter>,
+    /// How many there ever were: they are numbered.
+    letter_count: usize,
     faults: Faults,
-    said: Vec<Said>,
+    /// The newest, oldest first.
+    said: VecDeque<Said>,
+    /// How often each was said, ever.
+    counts: HashMap<Verb, usize>,
     connections: usize,
     watcher: Option<mpsc::Sender<Happened>>,
 }
 
 impl State {
+    /// Enters what a client said; the oldest line makes room.
+    fn heard(&mut self, said: Said) {
+        *self.counts.entry(said.verb).or_default() += 1;
+        if self.said.len() >= KEPT {
+            self.said.pop_front();
+        }
+        self.said.push_back(said);
+    }
+
+    /// Keeps a letter; the oldest makes room.
+    fn keep(&mut self, letter: ReceivedLetter) {
+        self.letter_count += 1;
+        if self.letters.len() >= LETTERS_KEPT {
+            self.letters.pop_front();
+        }
+        self.letters.push_back(letter);
+    }
+
     /// Tells who watches, if somebody does.
     fn tell(&self, happened: impl FnOnce() -> Happened) {
         if let Some(watcher) = &self.watcher {
@@ -224,9 +253,9 @@ impl ModelMailServer {
         self.shared.options().clock.now()
     }
 
-    /// Every letter that was accepted, oldest first.
+    /// Every letter that was accepted, oldest first; the newest 10,000 when there are more.
     pub fn letters(&self) -> Vec<ReceivedLetter> {
-        self.shared.lock().letters.clone()
+        self.shared.lock().letters.iter().cloned().collect()
     }
 
     /// Changes how the server behaves; names and port stay.
@@ -296,14 +325,17 @@ impl ModelMailServer {
         self.shared.lock().connections
     }
 
-    /// What clients said so far, in order; nothing that follows AUTH, nothing of a letter.
+    /// What clients said so far, in order, the newest 100,000 lines; nothing that follows AUTH, nothing of
+    /// a letter.
     pub fn journal(&self) -> Vec<Said> {
-        self.shared.lock().said.clone()
+        self.shared.lock().said.iter().cloned().collect()
     }
 
     /// How often this was said; [`Verb::Any`] counts everything.
     pub fn count(&self, verb: Verb) -> usize {
-        self.shared.lock().said.iter().filter(|said| verb == Verb::Any || said.verb == verb).count()
+        let state = self.shared.lock();
+        let counts = state.counts.iter().filter(|(said, _)| verb == Verb::Any || **said == verb);
+        counts.map(|(_, count)| count).sum()
     }
 
     /// Closes the port and every connection. Letters stay, for [`Self::resume`].
@@ -364,5 +396,21 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             state.connections
         };
         tokio::spawn(session::serve(stream, connection, Arc::clone(&shared)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_keeps_the_newest_lines_and_counts_all() {
+        let mut state = State::default();
+        for connection in 0..KEPT + 10 {
+            state.heard(Said { connection, verb: Verb::Noop, line: String::new() });
+        }
+        assert_eq!(state.said.len(), KEPT);
+        assert_eq!(state.said.front().unwrap().connection, 10);
+        assert_eq!(state.counts[&Verb::Noop], KEPT + 10);
     }
 }

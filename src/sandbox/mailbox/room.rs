@@ -44,10 +44,10 @@ impl Shared {
     pub(super) fn keep(&self, letter: ReceivedLetter) -> io::Result<usize> {
         let folder = self.options().folder;
         let mut state = self.lock();
-        let number = state.letters.len() + 1;
+        let number = state.letter_count + 1;
         let file = folder.as_ref().map(|folder| letter.write(folder, number)).transpose()?;
         state.tell(|| Happened::Letter { letter: letter.clone(), file });
-        state.letters.push(letter);
+        state.keep(letter);
         Ok(number)
     }
 }

@@ -104,7 +104,7 @@ impl Session {
         self.verb = verb;
         let line = if verb == Verb::Auth { "AUTH" } else { line };
         let mut state = self.shared.lock();
-        state.said.push(Said { connection: self.connection, verb, line: line.to_owned() });
+        state.heard(Said { connection: self.connection, verb, line: line.to_owned() });
         state.faults.due(self.options.clock.now(), verb)
     }
 
