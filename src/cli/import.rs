@@ -28,7 +28,7 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// Changes, and rejects, that a terminal shows; a pipe gets more, and `--json` has them all.
+/// Changes, and rejects, that a terminal shows; a pipe gets more, and `--json` has the first 200,000.
 const SHOWN: usize = 50;
 const PIPED: usize = 1000;
 
@@ -77,7 +77,8 @@ pub(super) fn lines(report: &FileReport, dry_run: bool, out: Out) -> Vec<String>
         lines.push(String::new());
         lines.push("Rejected rows".to_owned());
         lines.extend(report.rejects.iter().take(most).map(|reject| format!("  {reject}")));
-        lines.extend(left_out(report.rejects.len(), most, "rejected rows"));
+        let in_all = u64::try_from(report.rejects.len()).unwrap_or(u64::MAX);
+        lines.extend(left_out(in_all, most, "rejected rows", 0));
     }
     let next = next(report, dry_run);
     if !next.is_empty() {
@@ -118,7 +119,7 @@ fn changes(report: &FileReport, most: usize, width: Option<usize>) -> Vec<String
         }));
     }
     let in_all = report.added + report.changed + report.withdrawn;
-    lines.extend(left_out(usize::try_from(in_all).unwrap_or(usize::MAX), most, "changes"));
+    lines.extend(left_out(in_all, most, "changes", report.truncated));
     lines
 }
 
@@ -129,9 +130,14 @@ fn change_cells(change: &ChangeLine) -> [String; 5] {
     [line, change.employee_id.clone(), change.display_name.clone(), word.to_owned(), change.start.clone()]
 }
 
-fn left_out(count: usize, most: usize, what: &str) -> Option<String> {
-    let more = count.checked_sub(most).filter(|more| *more > 0)?;
-    Some(format!("  and {more} more {what}; --json has all"))
+/// How much of it the table leaves out, and how much `--json` leaves out as well.
+fn left_out(in_all: u64, most: usize, what: &str, truncated: u64) -> Option<String> {
+    let more = in_all.checked_sub(u64::try_from(most).unwrap_or(u64::MAX)).filter(|more| *more > 0)?;
+    let json = match truncated {
+        0 => "--json has all".to_owned(),
+        _ => format!("--json has the first {}; divide the file to see the others", in_all.saturating_sub(truncated)),
+    };
+    Some(format!("  and {more} more {what}; {json}"))
 }
 
 /// What a person does next.
@@ -185,5 +191,24 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What stays behind holds nothing.
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_counted_here_and_in_json() {
+        assert_eq!(left_out(50, 50, "changes", 0), None);
+        assert_eq!(left_out(51, 50, "changes", 0).unwrap(), "  and 1 more changes; --json has all");
+        let line = left_out(230_000, 1000, "changes", 30_000).unwrap();
+        assert_eq!(line, "  and 229000 more changes; --json has the first 200000; divide the file to see the others");
+        let mut report = FileReport { added: 2, changed: 1, ..FileReport::default() };
+        report.keep_changes(Vec::new());
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["truncated"], 3);
+        report.truncated = 0;
+        assert!(serde_json::to_value(&report).unwrap().get("truncated").is_none(), "absent when nothing is left out");
     }
 }

@@ -55,9 +55,30 @@ pub struct FileReport {
     /// What would change, the first 200,000 (dry run only).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeLine>,
+    /// Changes that are counted and left out of `changes`; absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub truncated: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl FileReport {
+    /// Keeps what would change and says how much of it was left out. The counts must stand already.
+    ///
+    /// ```
+    /// use firstpass::feed::FileReport;
+    /// let mut report = FileReport { added: 2, changed: 1, ..FileReport::default() };
+    /// report.keep_changes(Vec::new());
+    /// assert_eq!(report.truncated, 3);
+    /// ```
+    pub fn keep_changes(&mut self, changes: Vec<ChangeLine>) {
+        let kept = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+        self.truncated = (self.added + self.changed + self.withdrawn).saturating_sub(kept);
+        self.changes = changes;
+    }
+
     /// A person must look: rejected rows, a held or an unreadable file (contract 2).
     pub fn needs_a_person(&self) -> bool {
         self.rejected > 0 || matches!(self.state.as_str(), "held" | "rejected")

@@ -97,7 +97,7 @@ impl Desk<'_> {
             });
         }
         let Some(folder) = out.folder else {
-            report.changes = staging.changes(CHANGES).await?;
+            report.keep_changes(staging.changes(CHANGES).await?);
             report.dry_run = true;
             if stop.is_some() { "held" } else { "taken" }.clone_into(&mut report.state);
             report.why = stop.unwrap_or_default();
