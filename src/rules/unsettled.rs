@@ -126,14 +126,31 @@ pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], known: &[S
     }
 }
 
-/// When a mailed pass is looked at next: after settling time, at the start, an hour after, at the end.
+/// So long before the start it is asked once more who the manager is: time for a new pass and letter.
+const BEFORE_START: TimeDelta = TimeDelta::hours(1);
+
+/// When a mailed pass is looked at next: after settling time, an hour before the start (when the letter
+/// went earlier than that), at the start, an hour after, at the end.
+///
+/// ```
+/// use firstpass::rules::unsettled::next_watch;
+/// let at = |time: &str| format!("2027-03-01T{time}:00Z").parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+/// let (mailed, from, until) = (at("06:00"), at("08:00"), at("16:00"));
+/// let (mut now, mut looks) = (mailed, Vec::new());
+/// while now < until {
+///     now = next_watch(mailed, from, until, now);
+///     looks.push(now);
+/// }
+/// assert_eq!(looks, ["06:10", "07:00", "08:00", "09:00", "16:00"].map(at));
+/// ```
 pub fn next_watch(
     mailed_at: DateTime<Utc>,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DateTime<Utc> {
-    [mailed_at + SETTLED_AFTER, from, from + TimeDelta::hours(1), until]
+    let before_start = (from - BEFORE_START).max(mailed_at + SETTLED_AFTER);
+    [mailed_at + SETTLED_AFTER, before_start, from, from + TimeDelta::hours(1), until]
         .into_iter()
         .filter(|at| *at > now)
         .min()

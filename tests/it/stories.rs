@@ -126,6 +126,26 @@ async fn a_new_manager_in_the_directory_gets_a_new_letter_and_the_old_one_is_tol
     world.finish().await;
 }
 
+/// The settling look, ten minutes after the letter, still saw the old one.
+#[tokio::test]
+async fn f96_a_manager_who_leaves_before_the_start_loses_the_pass_to_the_new_one_in_time() {
+    let mut world = World::new().await;
+    world.drop_file("hires.csv", &ADA.replace(",mia.manager@contoso.example\n", ",\n"));
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 1);
+    let omar = world.id_of("omar.okafor@contoso.example");
+    world.change("ada.lovelace@contoso.example", |user| user.manager = Some(omar));
+    world.until("2027-03-01T07:01:00Z").await;
+    let letters = world.code_letters();
+    assert_eq!(letters.len(), 2, "an hour before the start\n{}", world.story().await);
+    assert_eq!(letters[1].to, ["omar.okafor@contoso.example"]);
+    let live = world.live_passes("ada.lovelace@contoso.example");
+    assert_eq!((live.len(), Some(live[0].code.clone())), (1, letters[1].code()), "Mia's code opens nothing");
+    world.until("2027-03-01T08:00:00Z").await;
+    assert_eq!(world.letters().len(), 3, "and Mia is told");
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn f24_a_morning_that_was_slept_through_is_made_up_for_within_the_window() {
     let mut world = World::new().await;
