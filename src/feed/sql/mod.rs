@@ -29,6 +29,7 @@ pub use self::target::{Engine, Target, Trust};
 use crate::config::{SecretError, Sql};
 use crate::rules::headers::HeaderError;
 use crate::rules::record::{HireRecord, Reject, readable_id};
+use crate::rules::words::masked;
 
 /// What is asked, and under which rules.
 #[derive(Debug, Clone, Copy)]
@@ -192,7 +193,7 @@ fn failed(error: sqlx::Error, timeout: Duration) -> SqlError {
             } else if LOCKED.contains(&code.as_str()) {
                 SqlError::Locked
             } else {
-                SqlError::Refused(one_line(refused.message()))
+                SqlError::Refused(one_line(&masked(refused.message())))
             }
         }
         other => SqlError::Down(one_line(&other.to_string())),

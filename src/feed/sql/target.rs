@@ -114,6 +114,9 @@ impl Target {
         if let Some(string) = text.strip_prefix("odbc:") {
             return odbc(string);
         }
+        if authority_was_cut(text) {
+            return Err("the URL has an @ behind its host; write @ / ? # in the password percent-encoded".to_owned());
+        }
         let mut url = Url::parse(text).map_err(|_| format!("is no URL of a database; write {EXAMPLES}"))?;
         match url.scheme() {
             "postgres" | "postgresql" => postgres(&mut url),
@@ -134,9 +137,18 @@ fn odbc(_: &str) -> Result<Target, String> {
     Err("asks for ODBC, which this build of firstpass does not have; build it with `cargo build --release --features odbc`, or let HR's database be copied to one that is read without (PostgreSQL, MySQL, SQLite)".to_owned())
 }
 
+/// A raw `/`, `?` or `#` in the password ends the host too early: what follows is a part of the secret.
+fn authority_was_cut(text: &str) -> bool {
+    let behind = text.split_once("://").map_or(text, |(_, behind)| behind);
+    behind.split_once(['/', '?', '#']).is_some_and(|(_, rest)| rest.contains('@'))
+}
+
 fn only_known(url: &Url, known: &[&str]) -> Result<(), String> {
     match url.query_pairs().find(|(key, _)| !known.contains(&&**key) && !key.starts_with("options[")) {
-        Some((key, _)) => Err(format!("the URL's parameter {key:?} is not known; known are {}", known.join(", "))),
+        Some((key, _)) if !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || "_-".contains(c)) => {
+            Err(format!("the URL's parameter \"{key}\" is not known; known are {}", known.join(", ")))
+        }
+        Some(_) => Err(format!("a parameter of the URL is not known; known are {}", known.join(", "))),
         None => Ok(()),
     }
 }
@@ -287,5 +299,25 @@ mod tests {
             let said = Target::parse(url).unwrap_err();
             assert!(!said.contains("pw-secret"), "{said}");
         }
+    }
+
+    /// T25: part of such a password was read as a path or a parameter, and quoted.
+    #[test]
+    fn a_password_that_is_not_percent_encoded_is_not_repeated() {
+        for scheme in ["postgres", "postgresql", "mysql", "mariadb"] {
+            for mark in ['/', '?', '#'] {
+                for url in [
+                    format!("{scheme}://hr:7{mark}Secret@db/hr"),
+                    format!("{scheme}://hr:7@x{mark}Secret@db/hr?sslmode=disable"),
+                ] {
+                    let said = Target::parse(&url).unwrap_err();
+                    assert!(!said.contains("Secret") && said.contains("percent-encoded"), "{said}");
+                }
+            }
+            let said = Target::parse(&format!("{scheme}://hr@db/hr?Secret=1")).unwrap_err();
+            assert!(!said.contains("Secret") && said.contains("not known"), "{said}");
+        }
+        let fine = Target::parse("postgres://hr:7%2FSecret%40%3F%23@db/hr").unwrap();
+        assert_eq!(fine.place, "PostgreSQL db:5432 hr");
     }
 }
