@@ -19,6 +19,7 @@ use secrecy::ExposeSecret as _;
 
 use super::assertion::{self, Federated, Signed};
 use super::certificate::{self, Look};
+use super::skew::Skew;
 use super::wire::{Peer, Wire};
 use super::{EntraError, http};
 use crate::clock::Clock;
@@ -68,6 +69,8 @@ pub(super) struct Making<'a> {
     pub(super) clock: &'a Clock,
     /// To Microsoft.
     pub(super) client: &'a reqwest::Client,
+    /// Hears the `Date` of token answers.
+    pub(super) skew: &'a Arc<Skew>,
 }
 
 impl Making<'_> {
@@ -124,6 +127,7 @@ impl Making<'_> {
             within: self.limits.graph_request,
             clock: self.clock.clone(),
             peer,
+            skew: Arc::clone(self.skew),
         };
         Ok(ClientOptions {
             retry: RetryOptions::none(),

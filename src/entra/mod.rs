@@ -19,6 +19,7 @@ mod certificate;
 pub mod credential;
 mod failure;
 mod http;
+mod skew;
 mod token;
 mod wire;
 
@@ -26,8 +27,8 @@ pub use certificate::Look;
 pub use token::Scope;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -40,6 +41,7 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use self::http::{Answer, Bounds, Http};
+use self::skew::Skew;
 use self::token::{Bearer, Token};
 use crate::clock::Clock;
 use crate::config::{self, Limits, SecretError};
@@ -103,9 +105,7 @@ pub struct Tenant {
     clock: Clock,
     token: Token,
     http: OnceCell<Http>,
-    skew: Mutex<Option<TimeDelta>>,
-    /// Answers that said what time it is.
-    n_heard: AtomicU64,
+    skew: Arc<Skew>,
     /// The last create was answered with 401, and none was accepted since.
     post_refused: AtomicBool,
 }
@@ -141,30 +141,32 @@ impl Tenant {
                 return Err(EntraError::NotHttps { tenant: settings.name.clone(), key });
             }
         }
+        let skew = Arc::new(Skew::default());
         Ok(Self {
             name: settings.name.clone(),
             root: settings.graph_url.clone(),
             settings: settings.clone(),
             limits: limits.clone(),
-            token: Token::new(settings, limits, clock.clone()),
+            token: Token::new(settings, limits, clock.clone(), Arc::clone(&skew)),
             clock,
             http: OnceCell::new(),
-            skew: Mutex::new(None),
-            n_heard: AtomicU64::new(0),
+            skew,
             post_refused: AtomicBool::new(false),
         })
     }
 
-    /// Graph's `Date` header of the newest answer minus our clock at that moment; to the second.
+    /// The `Date` header of the newest answer, of Graph or of the sign-in, minus our clock at that
+    /// moment; to the second.
     pub fn skew(&self) -> Option<TimeDelta> {
-        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+        self.skew.newest()
     }
 
-    /// Asks Graph anything, to hear what time it is: [`Self::skew`] by an answer of now. `None`: none came.
+    /// Asks Graph anything, to hear what time it is: [`Self::skew`] by an answer of now, also by the one
+    /// that refuses a token. `None`: none came.
     pub async fn ask_skew(&self) -> Option<TimeDelta> {
-        let before = self.n_heard.load(Ordering::SeqCst);
+        let before = self.skew.n_heard();
         let _any_answer = self.policy().await;
-        if self.n_heard.load(Ordering::SeqCst) == before { None } else { self.skew() }
+        if self.skew.n_heard() == before { None } else { self.skew() }
     }
 
     /// What may be shown of the certificate as it lies there now; `None` for other credentials, and
@@ -278,7 +280,7 @@ impl Tenant {
             request = request.header("ConsistencyLevel", "eventual");
         }
         let bounds = self.bounds(call.what, self.limits.graph_body);
-        http::exchange(&http.reader, request, &self.clock, &bounds, |skew| self.heard(skew))
+        http::exchange(&http.reader, request, &self.clock, &bounds, |skew| self.skew.hear(skew))
             .await
             .map_err(failure::of_broken)
     }
@@ -293,11 +295,6 @@ impl Tenant {
 
     fn bounds(&self, what: &'static str, body: usize) -> Bounds<'_> {
         Bounds { tenant: &self.name, what, within: self.limits.graph_request, body, usual: None }
-    }
-
-    fn heard(&self, skew: TimeDelta) {
-        *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
-        self.n_heard.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Two creates refused with 401, and none accepted between them?

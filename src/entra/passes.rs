@@ -114,7 +114,7 @@ impl Tenant {
             .body(body);
         // At most the room that is made at once: the code is never copied into a larger buffer.
         let bounds = self.bounds("pass-create", self.limits.graph_body.min(FIRST_ROOM));
-        let answer = http::exchange(&http.poster, request, &self.clock, &bounds, |skew| self.heard(skew))
+        let answer = http::exchange(&http.poster, request, &self.clock, &bounds, |skew| self.skew.hear(skew))
             .await
             .map_err(failure::of_broken)?;
         self.doubt(&bearer, answer.status).await;

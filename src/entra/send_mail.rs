@@ -62,7 +62,7 @@ impl Tenant {
             .header(AUTHORIZATION, authorization(&bearer)?)
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let answer = http::exchange(&http.poster, request, &self.clock, bounds, |skew| self.heard(skew))
+        let answer = http::exchange(&http.poster, request, &self.clock, bounds, |skew| self.skew.hear(skew))
             .await
             .map_err(failure::of_broken)?;
         self.doubt(&bearer, answer.status).await;

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::credential::{self, Making};
+use super::skew::Skew;
 use super::{EntraError, wire};
 use crate::clock::Clock;
 use crate::config::{self, Credential, Limits, Mark};
@@ -35,6 +36,7 @@ pub(super) struct Token {
     graph: String,
     outlook: String,
     clock: Clock,
+    skew: Arc<Skew>,
     slot: Mutex<Slot>,
 }
 
@@ -54,10 +56,10 @@ pub(super) struct Bearer {
 }
 
 impl Token {
-    pub(super) fn new(settings: &config::Tenant, limits: &Limits, clock: Clock) -> Self {
+    pub(super) fn new(settings: &config::Tenant, limits: &Limits, clock: Clock, skew: Arc<Skew>) -> Self {
         let graph = format!("{}/.default", settings.graph_url.origin().ascii_serialization());
         let outlook = format!("{}/.default", settings.cloud.outlook());
-        Self { settings: settings.clone(), limits: limits.clone(), graph, outlook, clock, slot: Mutex::default() }
+        Self { settings: settings.clone(), limits: limits.clone(), graph, outlook, clock, skew, slot: Mutex::default() }
     }
 
     /// A token for this scope.
@@ -136,7 +138,8 @@ impl Token {
             }
             tracing::info!(tenant, "{key} was replaced");
         }
-        let making = Making { tenant: &self.settings, limits: &self.limits, clock: &self.clock, client };
+        let making =
+            Making { tenant: &self.settings, limits: &self.limits, clock: &self.clock, client, skew: &self.skew };
         let credential = making.credential()?;
         slot.age += 1;
         slot.credential = Some(Arc::clone(&credential));

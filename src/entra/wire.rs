@@ -4,6 +4,7 @@
 //! managed identity go to this machine in plain HTTP, as Azure documents; nothing else ever does.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use url::{Host, Url};
 
 use super::failure;
 use super::http::{self, Bounds};
+use super::skew::Skew;
 use crate::clock::Clock;
 use crate::rules::verdict::Failure;
 
@@ -26,6 +28,7 @@ pub(super) struct Wire {
     pub(super) within: Duration,
     pub(super) clock: Clock,
     pub(super) peer: Peer,
+    pub(super) skew: Arc<Skew>,
 }
 
 /// Whom it may talk to.
@@ -65,8 +68,13 @@ impl HttpClient for Wire {
             }
         }
         let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY, usual: None };
+        let heard = |skew| match self.peer {
+            Peer::Microsoft => self.skew.hear(skew),
+            // Its clock is ours.
+            Peer::ThisMachine => {}
+        };
         let answer =
-            http::exchange(&self.client, ours, &self.clock, &bounds, |_| {}).await.map_err(|broken| match broken {
+            http::exchange(&self.client, ours, &self.clock, &bounds, heard).await.map_err(|broken| match broken {
                 http::Broken::NotSent(why) | http::Broken::Lost(why) => {
                     hidden(Failure::NotSent(format!("no token: {why}")))
                 }

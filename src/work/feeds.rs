@@ -92,7 +92,8 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
 
 /// Why nothing is read now: by a clock that is ahead, starts that lie ahead would count as past.
 ///
-/// Asks Graph, when something waits and nobody asked a moment ago. Without an answer files are read: a
+/// Asks Graph, when something waits and nobody asked a moment ago. A tenant that is stopped is left
+/// alone, unless the clock was not right by its last answer. Where none ever answered files are read: a
 /// tenant that is out of reach, or not yet set up, does not keep them waiting.
 async fn wrong_clock(work: &Work, feed: &Feed, served: &Served) -> Option<String> {
     let (now, instant) = (work.clock.now(), Instant::now());
@@ -104,11 +105,14 @@ async fn wrong_clock(work: &Work, feed: &Feed, served: &Served) -> Option<String
         let drift = (now - wall) - TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);
         passed < CLOCK_KNOWN && drift.abs() < CLOCK_TOLERANCE / 2
     });
-    if steady || !may_ask || nothing_waits(feed) {
+    let off = |skew: &TimeDelta| skew.abs() > CLOCK_TOLERANCE;
+    let known = served.client.skew();
+    let was_off = known.filter(off);
+    if steady || !(may_ask || known.is_none() || was_off.is_some()) || nothing_waits(feed) {
         return None;
     }
-    let skew = served.client.ask_skew().await?;
-    if skew.abs() <= CLOCK_TOLERANCE {
+    let skew = served.client.ask_skew().await.or(was_off)?;
+    if !off(&skew) {
         *lock(&work.clock_right) = Some((now, instant));
         return None;
     }

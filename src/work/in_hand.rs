@@ -5,17 +5,18 @@
 //! a code is never kept on disk, and never for long in memory.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::Work;
 use super::attempt::{Attempt, Stop, later};
 use super::onboard::mail_rejected;
 use super::post::{Dialled, Post};
 use super::send::{hand_over, write_delivered};
 use super::settle::{self, Torn};
+use super::{Work, lock};
 use crate::mail::MailFailure;
 use crate::rules::hire::{MailAddress, State};
 use crate::rules::next::Standstill;
@@ -104,7 +105,8 @@ impl Work {
         let mut first_error = None;
         for _ in 0..n_held {
             let mut waiting = self.in_hand.lock().await;
-            if waiting.is_empty() {
+            let too_late = lock(&self.last_tries_until).is_some_and(|until| until <= Instant::now());
+            if waiting.is_empty() || too_late {
                 break;
             }
             let one = waiting.remove(0);
@@ -190,13 +192,20 @@ impl Work {
 
     /// On SIGTERM a server that hangs must leave time to delete the pass: nothing was sent yet.
     async fn dial_in_hand(&self, post: &Post, to: &MailAddress) -> Result<Dialled, MailFailure> {
-        let dialling = post.dial(to);
+        let timed_out = || MailFailure::Unreachable("no answer while stopping".to_owned());
+        self.in_time_to_stop(post.dial(to)).await.ok_or_else(timed_out)?
+    }
+
+    /// `None`: the worker stops, and this took what there is for last tries. One moment ends all of
+    /// them, since each pass that is left over must still be deleted.
+    pub(super) async fn in_time_to_stop<T>(&self, trying: impl Future<Output = T>) -> Option<T> {
         if !self.stopping.load(Ordering::SeqCst) {
-            return dialling.await;
+            return Some(trying.await);
         }
         let patience = self.settings.schedule.stop_within / 4;
-        let timed_out = |_| MailFailure::Unreachable("no answer while stopping".to_owned());
-        tokio::time::timeout(patience, dialling).await.map_err(timed_out)?
+        let until = *lock(&self.last_tries_until);
+        let until = until.unwrap_or_else(|| Instant::now() + patience);
+        tokio::time::timeout_at(until.into(), trying).await.ok()
     }
 
     /// SIGTERM: claim no more, one last try for what is in hand, then condemn and delete.
@@ -205,6 +214,7 @@ impl Work {
     /// Of our own database.
     pub async fn stop(&self) -> Result<(), StoreError> {
         self.claim_no_more();
+        *lock(&self.last_tries_until) = Some(Instant::now() + self.settings.schedule.stop_within / 4);
         for held in self.in_hand.lock().await.iter_mut() {
             held.next_try = DateTime::UNIX_EPOCH;
             held.letter.not_before = DateTime::UNIX_EPOCH;

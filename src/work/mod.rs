@@ -66,6 +66,8 @@ pub struct Work {
     /// When Graph last said, to a feed, that this host's clock is right: by the wall, and by real time.
     clock_right: Mutex<Option<(DateTime<Utc>, Instant)>>,
     stopping: AtomicBool,
+    /// While it stops: no last try for a letter goes on for longer.
+    last_tries_until: Mutex<Option<Instant>>,
 }
 
 /// One tenant with its client and its rules.
@@ -142,6 +144,7 @@ impl Work {
             certificates_seen: Mutex::default(),
             clock_right: Mutex::default(),
             stopping: AtomicBool::new(false),
+            last_tries_until: Mutex::default(),
         })
     }
 

@@ -86,7 +86,9 @@ pub(super) async fn hand_over(attempt: &Attempt<'_>, dialled: Dialled, mut lette
             }
         }
     }
-    match dialled.send(attempt.now(), &letter.words).await {
+    let timed_out = || MailFailure::Lost { why: "no answer while stopping".to_owned(), wait: Duration::ZERO };
+    let sent = attempt.work.in_time_to_stop(dialled.send(attempt.now(), &letter.words)).await;
+    match sent.ok_or_else(timed_out).flatten() {
         Ok(_receipt) => {
             letter.sent = Sent::Accepted;
             write_delivered(attempt, letter).await

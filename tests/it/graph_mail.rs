@@ -197,3 +197,22 @@ async fn a_void_letter_goes_through_graph_as_well() {
     assert_eq!(world.code_letters().len(), 2);
     world.finish().await;
 }
+
+/// A letter that hangs while the service stops must not keep the passes in hand alive (F7).
+#[tokio::test]
+async fn sigterm_takes_back_a_pass_whose_letter_hangs() {
+    let stop_within = format!("{GRAPH}\n[schedule]\nstop_within = \"2s\"");
+    let mut world = World::with_limits(&stop_within, short_limits()).await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    fault(&world, LETTER, When::Before, Effect::throttled(Some("300")));
+    fault(&world, LETTER + 1, When::Before, Effect::Hold);
+    world.until("2027-03-01T06:00:05Z").await;
+    assert_eq!((world.live_passes(ADA).len(), world.work().n_in_hand().await), (1, 1));
+    let began = std::time::Instant::now();
+    world.work().stop().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "it waited for {:?}", began.elapsed());
+    assert_eq!(world.tenant.holding(), 1, "the last try was made");
+    assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+    assert_eq!(world.work().n_in_hand().await, 0);
+}

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::TimeDelta;
-use firstpass::sandbox::tenant::Kind;
+use firstpass::sandbox::tenant::{Effect, Fault, Kind, When};
+use firstpass::work::tick::{Feeds, tick};
 
 use crate::entra::certificates::{Pair, put};
 use crate::world::{World, at};
@@ -91,5 +92,42 @@ async fn a_certificate_near_its_end_is_told_once_a_day_and_renewed_while_running
     world.until("2027-03-01T06:01:00Z").await;
     assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
     assert_eq!(world.tick().await.certificates, Vec::<String>::new());
+    world.finish().await;
+}
+
+/// Signed by a clock that is ahead, nothing gets a token: only the refusal says what time it is (F21).
+#[tokio::test]
+async fn f21_a_file_waits_while_a_wrong_clock_gets_no_token() {
+    let (mut world, _) = by_certificate(300);
+    world.restart().await;
+    world.tenant.edit(|directory| directory.skew = TimeDelta::days(-4));
+    world.pass_time(TimeDelta::days(4)); // it is Friday; this host thinks that Monday is over
+    world.drop_ada();
+    let waits = async |world: &World, when: &str| {
+        let report = tick(world.work(), Feeds::Read).await.unwrap();
+        assert!(report.files.is_empty() && report.feed_errors.len() == 1, "{when}: {report:?}");
+        assert!(report.feed_errors[0].contains("clock is 5760 min off"), "{when}: {report:?}");
+        assert!(world.dir.path().join("drop/hires.csv").exists(), "{when}");
+    };
+    waits(&world, "the assertion is refused").await;
+    assert_eq!(world.tenant.count(Kind::Policy), 0, "no answer of Graph");
+    // Somebody else met the refusal, and stopped the tenant for a while.
+    let now = world.clock.now();
+    let later = now + TimeDelta::minutes(5);
+    world.work().store.hold_gate(now, "tenant/contoso", later, Some("AADSTS700024")).await.unwrap();
+    waits(&world, "the tenant is stopped").await;
+    world.restart().await;
+    waits(&world, "stopped, by a new process").await;
+    // Also when the tenant is out of reach by now.
+    world.tenant.fault(Fault { kind: Kind::Token, nth: 1, when: When::Before, effect: Effect::Reset });
+    waits(&world, "nobody answers").await;
+
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set(crate::world::FRIDAY);
+    let report = tick(world.work(), Feeds::Read).await.unwrap();
+    assert_eq!((report.files[0].added, report.files[0].past), (1, 0), "{report:?}");
+    world.reports.extend(report.files);
+    world.until("2027-03-01T06:01:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
     world.finish().await;
 }
