@@ -356,7 +356,9 @@ fn of_newest_file(feed: &Feed, settings: &Settings, found: &mut Findings) {
         true
     });
     match read {
-        Ok(reading) if bad == 0 => found.ok(what, format!("newest file {name}: {} rows, none rejected", reading.rows)),
+        Ok(reading) if bad == 0 => {
+            found.ok(what, format!("newest file {name}: none of {} row(s) rejected", reading.rows))
+        }
         Ok(reading) => found.note(
             what,
             format!("newest file {name}: {} rows, {bad} rejected; `firstpass import --dry-run` says why", reading.rows),

@@ -191,7 +191,8 @@ fn manager(hire: &HireRow) -> &str {
 fn by_day(hires: &[HireRow], args: &Args, now: DateTime<Utc>, departures: &Departures, per_minute: u32) -> Vec<String> {
     if hires.is_empty() {
         let from = args.from.day(now.date_naive());
-        return vec![format!("nobody starts within {} days from {from}", args.days)];
+        let when = if args.days == 1 { format!("on {from}") } else { format!("within {} days from {from}", args.days) };
+        return vec![format!("nobody starts {when}")];
     }
     let mut lines = Vec::new();
     for day in hires.chunk_by(|a, b| a.start_date == b.start_date) {
