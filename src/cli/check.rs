@@ -357,7 +357,7 @@ fn of_newest_file(feed: &Feed, settings: &Settings, found: &mut Findings) {
     });
     match read {
         Ok(reading) if bad == 0 => {
-            found.ok(what, format!("newest file {name}: none of {} row(s) rejected", reading.rows))
+            found.ok(what, format!("newest file {name}: none of {} row(s) rejected", reading.rows));
         }
         Ok(reading) => found.note(
             what,

@@ -131,7 +131,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     let config = args.config.as_path();
     match args.command {
         Command::Run(run) => run::run(&run, config, out).await,
-        Command::Sandbox(args) => sandbox::sandbox(&args, out).await,
+        Command::Sandbox(args) => Box::pin(sandbox::sandbox(&args, out)).await,
         Command::Check(check) => check::check(&check, config, out).await,
         Command::Plan(plan) => plan::plan(&plan, config, out).await,
         Command::Import(import) => import::import(&import, config, out).await,

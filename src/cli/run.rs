@@ -45,7 +45,7 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
         .map_err(|error| Trouble::Settings(chain(&error)))?;
     let stop = stop_on_signals()?;
     if args.once {
-        return once(&work, unusable, &stop, out).await;
+        return Box::pin(once(&work, unusable, &stop, out)).await;
     }
     for tenant in &unusable {
         error!("{tenant}; the other tenants are served");
