@@ -32,6 +32,7 @@ pub mod words;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -117,7 +118,11 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let out = Out::new(args.json);
     let ended = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
-        Ok(runtime) => runtime.block_on(go(args, out)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(go(args, out));
+            runtime.shutdown_timeout(THREADS_END);
+            ended
+        }
         Err(source) => Err(Trouble::Failed(format!("no threads to work with: {source}"))),
     };
     end::exit(ended)
@@ -125,6 +130,9 @@ pub fn main() -> ExitCode {
 
 /// The work waits for answers nearly all the time; SQLite has threads of its own.
 const WORKERS: usize = 2;
+
+/// A call into a folder that hangs must not keep the process alive.
+const THREADS_END: Duration = Duration::from_secs(1);
 
 async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     logs::start(args.command.log_level(), args.verbose, args.json);

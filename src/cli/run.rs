@@ -43,6 +43,7 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     let _lock = store.lock()?;
     let work = Work::new(Arc::clone(&settings), Limits::default(), store, Clock::System)
         .map_err(|error| Trouble::Settings(chain(&error)))?;
+    let work = Arc::new(work);
     let stop = stop_on_signals()?;
     if args.once {
         return Box::pin(once(&work, unusable, &stop, out)).await;

@@ -5,15 +5,16 @@
 //! reads feeds beside its ticks: a slow database never delays a letter. Read on in [`super::intake`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::attempt::CLOCK_TOLERANCE;
+use super::beside::Beside;
 use super::{Served, Work, intake, lock};
 use crate::config::{Feed, FeedKind, Settings};
 use crate::feed::FileReport;
@@ -190,23 +191,29 @@ impl Bells {
         self.wake.notify_one();
     }
 
-    /// Reads each feed whenever its bell rings; never ends. What is cut short when this is dropped is
-    /// as after a crash: a file is finished, and a reading made anew, at the next start.
-    pub(super) async fn serve(&self, work: &Work) {
-        let loops = work.settings.feeds.iter().zip(&self.each).map(|(feed, bell)| async move {
-            loop {
-                bell.rung.notified().await;
-                let began = Instant::now();
-                read_one(work, feed, &mut FeedsRead::default()).await;
-                bell.slow.store(began.elapsed() > HEAD_START, Ordering::SeqCst);
-                bell.wanted.store(false, Ordering::SeqCst);
-                self.done.notify_waiters();
-                self.wake.notify_one();
-            }
-        });
-        let _never: Vec<()> = join_all(loops).await;
-        // No feed at all.
-        std::future::pending::<()>().await;
+    /// Reads each feed whenever its bell rings, each beside the ticks and the others. What is cut short
+    /// at the end is as after a crash: a file is finished, and a reading made anew, at the next start.
+    pub(super) fn serve(self: &Arc<Self>, work: &Arc<Work>) -> Beside {
+        let mut beside = Beside::default();
+        for place in 0..self.each.len() {
+            let (bells, work) = (Arc::clone(self), Arc::clone(work));
+            beside.run(move || async move { bells.serve_one(&work, place).await });
+        }
+        beside
+    }
+
+    /// Never ends.
+    async fn serve_one(&self, work: &Work, place: usize) {
+        let (Some(feed), Some(bell)) = (work.settings.feeds.get(place), self.each.get(place)) else { return };
+        loop {
+            bell.rung.notified().await;
+            let began = Instant::now();
+            read_one(work, feed, &mut FeedsRead::default()).await;
+            bell.slow.store(began.elapsed() > HEAD_START, Ordering::SeqCst);
+            bell.wanted.store(false, Ordering::SeqCst);
+            self.done.notify_waiters();
+            self.wake.notify_one();
+        }
     }
 
     /// Waits for feeds that were called since the last tick, for a moment: a row may withdraw whom

@@ -5,6 +5,7 @@
 //! goes back to the tick with a time.
 
 mod attempt;
+mod beside;
 mod credentials;
 pub mod check;
 pub mod feeds;

@@ -26,6 +26,9 @@ const NOTHING_DONE: Duration = Duration::from_secs(1);
 /// After a tick that our own database refused.
 const STATE_TROUBLE: Duration = Duration::from_secs(5);
 
+/// Feeds that are cut short end at once, but for one whose folder hangs: passes in hand go first.
+const FEEDS_END: Duration = Duration::from_millis(500);
+
 /// What ends the service before SIGTERM does.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -41,15 +44,17 @@ pub enum ServiceError {
 ///
 /// # Errors
 /// [`ServiceError`]; trouble of feeds, Graph, mail or the state never ends the service.
-pub async fn run(work: &Work, stop: &CancellationToken) -> Result<(), ServiceError> {
+pub async fn run(work: &Arc<Work>, stop: &CancellationToken) -> Result<(), ServiceError> {
     let bells = Arc::new(Bells::new(&work.settings));
     let mut scheduler = schedule(&bells).await?;
     bells.ring(None);
     info!("ready");
-    tokio::select! {
-        ended = ticks(work, &bells, stop, &mut scheduler) => ended?,
-        () = bells.serve(work) => {}
+    let feeds = bells.serve(work);
+    let ended = ticks(work, &bells, stop, &mut scheduler).await;
+    if !feeds.end(FEEDS_END).await {
+        error!("a feed hangs in its folder or database; it is cut off");
     }
+    ended?;
     let _ = scheduler.shutdown().await;
     info!("stopping: one last try for what is in hand");
     // The attempts under way had the other half.

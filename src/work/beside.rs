@@ -1,0 +1,79 @@
+//! What runs beside the ticks on a thread of its own: a folder on a share that hangs, hangs there.
+//!
+//! Folders are read by calls that block. On a thread of the runtime one of them would hold up
+//! letters; here it holds up its own feed, and the end of the service only for a bounded time.
+
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+/// Threads that run until they are ended.
+#[derive(Default)]
+pub(super) struct Beside {
+    end: CancellationToken,
+    threads: JoinSet<()>,
+}
+
+impl Beside {
+    /// Runs what `make` makes, on a thread of its own, until [`Self::end`]; cut short where it waits.
+    pub(super) fn run<F: Future<Output = ()>>(&mut self, make: impl FnOnce() -> F + Send + 'static) {
+        let (runtime, end) = (Handle::current(), self.end.clone());
+        self.threads.spawn(async move {
+            let _ended = spawn_blocking(move || runtime.block_on(end.run_until_cancelled(make()))).await;
+        });
+    }
+
+    /// Ends all; says whether nothing runs any more. What hangs in a call ends with the process.
+    pub(super) async fn end(mut self, within: Duration) -> bool {
+        self.end.cancel();
+        let ended = async { while self.threads.join_next().await.is_some() {} };
+        tokio::time::timeout(within, ended).await.is_ok()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_hangs_stops_neither_the_others_nor_the_end() {
+        let mut beside = Beside::default();
+        let (free, hung) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        beside.run(move || async move {
+            begun.send(()).unwrap();
+            let _ = hung.recv(); // as a call into a share that is gone
+        });
+        begins.await.unwrap();
+        let (told, hears) = tokio::sync::oneshot::channel();
+        beside.run(move || async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            told.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        hears.await.unwrap();
+        // Neither do the threads of the runtime, and its clock.
+        tokio::spawn(tokio::time::sleep(Duration::from_millis(1))).await.unwrap();
+        let began = Instant::now();
+        assert!(!beside.end(Duration::from_millis(50)).await, "it hangs");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        drop(free);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_ended() {
+        let mut beside = Beside::default();
+        beside.run(std::future::pending);
+        assert!(beside.end(Duration::from_secs(30)).await);
+    }
+}
