@@ -309,7 +309,11 @@ fn of_state(settings: &Settings, found: &mut Findings) {
 async fn of_stopped_feeds(settings: &Settings, found: &mut Findings) {
     let Ok(store) = open::existing_state(settings).await else { return };
     for gate in store.gates().await.unwrap_or_default() {
-        if let (Some(name), Some(why)) = (gate.name.strip_prefix("feed/"), gate.stopped) {
+        let served = |name: &str| {
+            let feed = settings.feeds.iter().find(|feed| feed.name == name);
+            feed.and_then(|feed| settings.tenant(&feed.tenant)).is_some_and(|tenant| tenant.enabled)
+        };
+        if let (Some(name), Some(why)) = (gate.name.strip_prefix("feed/").filter(|name| served(name)), gate.stopped) {
             found.wrong(format!("feed {name}"), format!("not read since {}: {why}", utc_text(gate.since)));
         }
     }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 
-use super::Findings;
+use super::{Findings, open};
 use crate::config::{Feed, Sql};
 use crate::feed::sql::{self, Ask, SqlError, Trust};
 
@@ -52,7 +52,7 @@ pub(super) async fn of_database(feed: &Feed, sql: &Sql, found: &mut Findings) {
     }
     let since = sql.watermark.is_some().then_some(sql.watermark_from.as_str());
     let read = match File::options().write(true).open("/dev/null") {
-        Ok(nowhere) => sql::read(&Ask { sql, columns: &feed.columns, since }, nowhere).await,
+        Ok(nowhere) => sql::read(&Ask { sql, columns: &feed.columns, since, now: open::now() }, nowhere).await,
         Err(error) => Err(SqlError::Disk(error)),
     };
     match read {

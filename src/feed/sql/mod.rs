@@ -19,6 +19,7 @@ use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 
 #[cfg(feature = "odbc")]
@@ -40,6 +41,8 @@ pub struct Ask<'a> {
     pub columns: &'a BTreeMap<String, String>,
     /// What is bound to the query, when it reads changes only.
     pub since: Option<&'a str>,
+    /// Marks far ahead of it are not believed.
+    pub now: DateTime<Utc>,
 }
 
 /// A reading that came to its end.
@@ -51,6 +54,8 @@ pub struct Rows {
     pub digest: String,
     /// The greatest value of the watermark's column.
     pub newest: Option<String>,
+    /// A value of it that is not believed, for the log.
+    pub beyond: Option<String>,
 }
 
 /// Why a database could not be read. Nothing of it is used; the next poll tries again. Texts stay

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek};
 
+use chrono::{DateTime, Utc};
+
 use super::{Ask, Rows, SqlError};
 use crate::feed::folder::FILE_BYTES;
 use crate::feed::rows_digest::RowsDigest;
 use crate::rules::headers::{Columns, Field, cut};
-use crate::rules::watermark::later;
+use crate::rules::watermark::{believable, later};
 
 /// HR tables have tens of columns, seldom a hundred.
 pub(super) const COLUMNS: usize = 512;
@@ -35,6 +37,9 @@ pub(super) struct Spool<'a> {
     /// The watermark's, in the result.
     mark: Option<usize>,
     newest: Option<String>,
+    /// A mark that is not believed.
+    beyond: Option<String>,
+    now: DateTime<Utc>,
     rows: u64,
     bytes: u64,
     digest: RowsDigest,
@@ -51,6 +56,8 @@ impl<'a> Spool<'a> {
             kept: Vec::new(),
             mark: None,
             newest: None,
+            beyond: None,
+            now: ask.now,
             rows: 0,
             bytes: 0,
             digest: RowsDigest::default(),
@@ -114,11 +121,12 @@ impl<'a> Spool<'a> {
         for place in &self.kept {
             let text = cell(*place)?.unwrap_or_default();
             self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX) + 3;
-            if Some(*place) == self.mark
-                && !text.is_empty()
-                && self.newest.as_deref().is_none_or(|newest| later(&text, newest))
-            {
-                self.newest = Some(text.to_string());
+            if Some(*place) == self.mark && !text.is_empty() {
+                if !believable(&text, self.now) {
+                    self.beyond = Some(cut(&text, 40));
+                } else if self.newest.as_deref().is_none_or(|newest| later(&text, newest)) {
+                    self.newest = Some(text.to_string());
+                }
             }
             cells.push(text);
         }
@@ -132,7 +140,7 @@ impl<'a> Spool<'a> {
 
     pub(super) fn finish(mut self) -> Result<Rows, SqlError> {
         self.out.flush()?;
-        Ok(Rows { rows: self.rows, digest: self.digest.hex(), newest: self.newest })
+        Ok(Rows { rows: self.rows, digest: self.digest.hex(), newest: self.newest, beyond: self.beyond })
     }
 }
 

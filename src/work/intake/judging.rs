@@ -22,6 +22,10 @@ impl Desk<'_> {
         if !same || !source.stood_still() {
             return Ok(None);
         }
+        // Judged by a clock that was ahead: judged anew.
+        if self.is_ahead(&last) {
+            return Ok(None);
+        }
         let mut report = self.known_report(&last);
         out.name.clone_into(&mut report.file);
         report.read_utc = utc(self.now);
@@ -44,10 +48,15 @@ impl Desk<'_> {
         for _ in 0..ROUNDS {
             let (mut staging, reading) = match self.stage(source).await? {
                 Ok(staged) => staged,
+                // Our own disk's trouble says nothing about the rows: the next poll tries again.
+                Err(why @ Unreadable::Io(_)) => {
+                    return Err(IntakeError::File { file: out.name.to_owned(), why: why.to_string() });
+                }
                 Err(why) if source.stood_still() => {
+                    let why = why.to_string();
                     return self.unreadable(out, &self.digest(source).await.unwrap_or_default(), why).await;
                 }
-                Err(why) => return Err(IntakeError::File { file: out.name.to_owned(), why }),
+                Err(why) => return Err(IntakeError::File { file: out.name.to_owned(), why: why.to_string() }),
             };
             let done = self.settle(&mut staging, &reading, source, out, again).await;
             staging.close().await;
@@ -154,10 +163,10 @@ impl Desk<'_> {
     }
 
     /// Reads the file on a thread of its own while the rows are staged here.
-    pub(super) async fn stage(&self, source: &Source) -> Result<Result<(Staging, Reading), String>, IntakeError> {
+    pub(super) async fn stage(&self, source: &Source) -> Result<Result<(Staging, Reading), Unreadable>, IntakeError> {
         let file = match source.again() {
             Ok(file) => file,
-            Err(error) => return Ok(Err(format!("it cannot be read: {error}"))),
+            Err(error) => return Ok(Err(Unreadable::Io(error))),
         };
         let mut staging = Staging::open(self.store, &self.feed.name, &self.feed.tenant).await?;
         let (send, mut receive) = tokio::sync::mpsc::channel::<Batch>(8);
@@ -184,7 +193,7 @@ impl Desk<'_> {
             Ok(reading) => Ok(Ok((staging, reading))),
             Err(unreadable) => {
                 staging.close().await;
-                Ok(Err(unreadable.to_string()))
+                Ok(Err(unreadable))
             }
         }
     }

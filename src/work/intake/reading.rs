@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::{Desk, IntakeError, Out, US};
@@ -16,7 +17,11 @@ use crate::feed::folder::{Folder, Place, Source};
 use crate::feed::guarded::hex;
 use crate::feed::report::FileReport;
 use crate::feed::sql::{self, Ask, Rows, SqlError};
+use crate::rules::watermark::{believable, later};
 use crate::store::intake::KnownFile;
+
+/// Two machines' clocks may differ by so much without one being wrong.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(2);
 
 impl Desk<'_> {
     /// Asks the database once.
@@ -38,7 +43,8 @@ impl Desk<'_> {
             return self.nothing(sql).await;
         }
         let known = self.store.last_file(&self.feed.name).await?;
-        if let Some(known) = known.filter(|known| known.sha256 == rows.digest && known.mapping == self.mapping) {
+        let same = |known: &KnownFile| known.sha256 == rows.digest && known.mapping == self.mapping;
+        if let Some(known) = known.filter(|known| same(known) && !self.is_ahead(known)) {
             folder.discard(&draft);
             return Ok(vec![self.read_again(&known).await?]);
         }
@@ -55,7 +61,7 @@ impl Desk<'_> {
     }
 
     async fn ask(&self, sql: &Sql, since: Option<&str>, out: &File) -> Result<Rows, SqlError> {
-        let ask = Ask { sql, columns: &self.feed.columns, since };
+        let ask = Ask { sql, columns: &self.feed.columns, since, now: self.now };
         let rows = sql::read(&ask, out.try_clone()?).await?;
         // A held reading must outlive this machine's power; waiting for the disk is not for the ticks.
         let out = out.try_clone()?;
@@ -68,6 +74,15 @@ impl Desk<'_> {
     /// other is made anew.
     async fn finish_left_over(&self, folder: &Folder) -> Result<(), IntakeError> {
         for name in folder.in_work()? {
+            if !is_reading(&self.feed.name, &name) {
+                let back = folder.put(Place::Work, &name, Place::Drop, &name)?;
+                tracing::warn!(
+                    feed = self.feed.name,
+                    file = back,
+                    "a file that no reading wrote lay in work; it lies in the drop folder again"
+                );
+                continue;
+            }
             let last = self.store.last_taken(&self.feed.name).await?;
             if let (Ok(source), Some(last)) = (folder.read(Place::Work, &name), last)
                 && last.mapping == self.mapping
@@ -113,13 +128,26 @@ impl Desk<'_> {
         if sql.watermark.is_none() {
             return Ok(None);
         }
+        if self.store.last_file(&self.feed.name).await?.is_some_and(|last| self.is_ahead(&last)) {
+            return Ok(Some(sql.watermark_from.clone()));
+        }
         let kept = self.store.watermark(&self.feed.name).await?;
         let fingerprint = self.fingerprint(sql)?;
-        let kept = kept.as_deref().and_then(|kept| kept.split_once(' ')).filter(|(with, _)| *with == fingerprint);
+        let kept = kept
+            .as_deref()
+            .and_then(|kept| kept.split_once(' '))
+            .filter(|(with, mark)| *with == fingerprint && believable(mark, self.now));
         Ok(Some(kept.map_or_else(|| sql.watermark_from.clone(), |(_, mark)| mark.to_owned())))
     }
 
     async fn advance(&self, sql: &Sql, rows: &Rows, source: &Source, report: &FileReport) -> Result<(), IntakeError> {
+        if let Some(beyond) = &rows.beyond {
+            tracing::warn!(
+                feed = self.feed.name,
+                value = beyond,
+                "a watermark lies in the future or is no number and no date; the feed's watermark does not go past it, correct that row"
+            );
+        }
         let (Some(watermark), Some(newest)) = (&sql.watermark, &rows.newest) else { return Ok(()) };
         let mut mark = newest.clone();
         if report.rejected > 0 {
@@ -130,12 +158,17 @@ impl Desk<'_> {
             match before.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)? {
                 // A rejected row that has no mark of its own would be lost behind any.
                 Some(before) if before.is_empty() => return Ok(()),
-                Some(before) => mark = before,
-                None => {}
+                Some(before) if later(&mark, &before) => mark = before,
+                Some(_) | None => {}
             }
         }
         let value = format!("{} {mark}", self.fingerprint(sql)?);
         Ok(self.store.set_watermark(&self.feed.name, &value).await?)
+    }
+
+    /// Read by a clock that was ahead: what it judged by that clock is judged anew.
+    pub(super) fn is_ahead(&self, known: &KnownFile) -> bool {
+        known.read_at > (self.now + CLOCKS_DIFFER).timestamp_millis()
     }
 
     /// Of what decides which rows the query returns and how they are read.
@@ -149,4 +182,31 @@ impl Desk<'_> {
 /// How every reading of a feed is called; time and digest tell them apart.
 pub(super) fn reading_name(feed: &str) -> String {
     format!("{feed}.reading.csv")
+}
+
+/// Whether a reading of this feed made the name: [`reading_name`], also with a number.
+fn is_reading(feed: &str, name: &str) -> bool {
+    let number = name
+        .strip_prefix(feed)
+        .and_then(|rest| rest.strip_prefix(".reading"))
+        .and_then(|rest| rest.strip_suffix(".csv"));
+    number.is_some_and(|number| {
+        number.is_empty()
+            || number.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_reading_wrote_is_thrown_away() {
+        assert!(is_reading("hr", &reading_name("hr")) && is_reading("hr", "hr.reading-2.csv"));
+        for other in
+            ["hr.csv", "hires.csv", "hr.reading-.csv", "hr.reading-x.csv", "hr2.reading.csv", "hr.reading.csv.gz"]
+        {
+            assert!(!is_reading("hr", other), "{other}");
+        }
+    }
 }
