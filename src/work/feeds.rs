@@ -107,9 +107,8 @@ async fn wrong_clock(work: &Work, feed: &Feed, served: &Served) -> Option<String
         passed < CLOCK_KNOWN && drift.abs() < CLOCK_TOLERANCE / 2
     });
     let off = |skew: &TimeDelta| skew.abs() > CLOCK_TOLERANCE;
-    let known = served.client.skew();
-    let was_off = known.filter(off);
-    if steady || !(may_ask || known.is_none() || was_off.is_some()) || nothing_waits(feed) {
+    let was_off = served.client.skew().filter(off);
+    if steady || !(may_ask || was_off.is_some()) || nothing_waits(feed) {
         return None;
     }
     let skew = served.client.ask_skew().await.or(was_off)?;

@@ -116,8 +116,6 @@ async fn f21_a_file_waits_while_a_wrong_clock_gets_no_token() {
     let later = now + TimeDelta::minutes(5);
     world.work().store.hold_gate(now, "tenant/contoso", later, Some("AADSTS700024")).await.unwrap();
     waits(&world, "the tenant is stopped").await;
-    world.restart().await;
-    waits(&world, "stopped, by a new process").await;
     // Also when the tenant is out of reach by now.
     world.tenant.fault(Fault { kind: Kind::Token, nth: 1, when: When::Before, effect: Effect::Reset });
     waits(&world, "nobody answers").await;
