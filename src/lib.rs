@@ -15,7 +15,8 @@
 //!    manager may be told; [`entra`] asks Microsoft Graph for the facts and for the pass.
 //! 7. [`rules::letter`] writes the letter, [`mail`] hands it over. The code is in memory only.
 //! 8. `work/settle.rs` ends whatever did not go that way: lost answers, moves, withdrawals, crashes.
-//! 9. [`cli`] shows it all; [`sandbox`] plays it with a model tenant and a model mail server.
+//! 9. [`serve`] says how the running service is: alive, ready, its figures.
+//! 10. [`cli`] shows it all; [`sandbox`] plays it with a model tenant and a model mail server.
 //!
 //! # What must never be
 //!
@@ -26,7 +27,7 @@
 //! - A wait inside an attempt, a transaction open across the network, a clock read outside [`clock`].
 //! - An accepted row that disappears without a state, or a rejected one without a file.
 //!
-//! Arrows between rooms run one way: `main → cli → {sandbox, work} → {feed, store, entra, mail} →
+//! Arrows between rooms run one way: `main → cli → {sandbox, serve, work} → {feed, store, entra, mail} →
 //! rules`, and the four edges do not know each other. A test reads the paths and fails when one is
 //! turned round. Why things are as they are: [`decisions`].
 
@@ -38,6 +39,7 @@ pub mod entra;
 pub mod mail;
 
 pub mod work;
+pub mod serve;
 pub mod cli;
 pub mod sandbox;
 

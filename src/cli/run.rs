@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
+use crate::serve::Port;
 use crate::store::{FileRow, Gate, StoreError, Tally};
 use crate::work::feeds::{self, FeedsRead};
 use crate::work::tick::{Feeds, tick};
@@ -52,8 +54,23 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
         error!("{tenant}; the other tenants are served");
     }
     info!(version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
-    service::run(&work, &stop).await.map_err(|error| Trouble::Failed(chain(&error)))?;
-    Ok(End::Done)
+    let port = open_port(&settings).await?;
+    let (_current, seen) = watch::channel(Arc::clone(&work));
+    let serving = CancellationToken::new();
+    let served = port.map(|port| tokio::spawn(port.serve(seen, serving.clone())));
+    let ended = service::run(&work, &stop).await.map_err(|error| Trouble::Failed(chain(&error)));
+    serving.cancel();
+    if let Some(served) = served {
+        // It ends within a second.
+        let _ = served.await;
+    }
+    ended.map(|()| End::Done)
+}
+
+/// The port of `serve.listen`, when one is wished.
+async fn open_port(settings: &Settings) -> Result<Option<Port>, Trouble> {
+    let Some(address) = settings.serve.listen else { return Ok(None) };
+    Port::open(address).await.map(Some).map_err(|error| Trouble::Failed(chain(&error)))
 }
 
 /// A tenant whose credential cannot be read stops alone, and is told once; 78 only when there is no other.

@@ -214,7 +214,7 @@ fn build(sources: &Sources) -> Option<Settings> {
             to: sources.get(global, "notify.to", word::addresses)?,
             digest_at: sources.get(global, "notify.digest_at", word::time)?,
         },
-        serve: Serve { listen: sources.words(global, "serve.listen")? },
+        serve: Serve { listen: sources.get(global, "serve.listen", word::listen)? },
         warnings: sources.warnings.clone(),
         without_effect: text::without_effect(sources),
         shown: text::shown(sources),

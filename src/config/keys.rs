@@ -44,6 +44,8 @@ pub enum Kind {
     Cron,
     /// A bare https origin.
     Origin,
+    /// `IP:PORT`, or empty.
+    Listen,
     /// `sqlite:PATH`.
     StateUrl,
     /// A UUID.
@@ -90,6 +92,7 @@ impl fmt::Display for Kind {
             Self::Zone => f.write_str("IANA zone"),
             Self::Cron => f.write_str("cron with seconds"),
             Self::Origin => f.write_str("https origin"),
+            Self::Listen => f.write_str("IP:PORT or empty"),
             Self::StateUrl => f.write_str("sqlite:PATH"),
             Self::Id => f.write_str("UUID"),
             Self::File => f.write_str("path"),
@@ -181,8 +184,8 @@ impl Key {
 }
 
 use Kind::{
-    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Mailbox, Name, Origin, Query,
-    Secret, Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
+    Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Listen, Mailbox, Name, Origin,
+    Query, Secret, Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
 };
 use Served::{NoEffect, NotYet, Only};
 use Value::{Default, Needed, Unset, Usual};
@@ -296,7 +299,7 @@ pub const KEYS: &[Key] = &[
     key("notify.to", Addresses, Default("[]"), r#"admins, as ["identity-team@contoso.example"]"#).but(NoEffect),
     key("notify.digest_at", Time, Default(r#""16:00""#), "in schedule.zone, else UTC").but(NoEffect),
 
-    key("serve.listen", Text, Default(r#""127.0.0.1:9464""#), "/healthz /readyz /metrics; empty = no port").but(NoEffect),
+    key("serve.listen", Listen, Default(r#""127.0.0.1:9464""#), "/healthz /readyz /metrics; empty = no port"),
 ];
 
 /// The key behind a path without indexes, `tenant.schedule.send_at` included.

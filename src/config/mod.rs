@@ -23,6 +23,7 @@ mod word;
 mod zones;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -370,9 +371,9 @@ pub struct Notify {
     pub digest_at: NaiveTime,
 }
 
-/// `[serve]`; without effect in this version.
+/// `[serve]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
-    /// Address and port, or empty for no port.
-    pub listen: String,
+    /// Where health and metrics are asked; `None` for no port.
+    pub listen: Option<SocketAddr>,
 }

@@ -6,6 +6,7 @@
 //! write it; they never repeat a value that might be a secret.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::{NaiveTime, Timelike};
@@ -75,6 +76,7 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
         Kind::Zone => zone(raw).map(drop),
         Kind::Cron => cron(raw).map(drop),
         Kind::Origin => origin(raw).map(drop),
+        Kind::Listen => listen(raw).map(drop),
         Kind::StateUrl => state_path(raw).map(drop),
         Kind::Id => id(raw).map(drop),
         Kind::Secret => secret(raw).map(drop),
@@ -219,6 +221,17 @@ pub(super) fn origin(raw: &Raw) -> Parsed<Url> {
 }
 
 /// The path behind `sqlite:`, as written.
+/// Where health and metrics are asked; empty: nowhere. Port 0 is any free one, which the log names.
+pub(super) fn listen(raw: &Raw) -> Parsed<Option<SocketAddr>> {
+    let text = plain(raw)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        format!("{text:?} is no address with a port; write 127.0.0.1:9464, [::1]:9464, 0.0.0.0:9464 for every address of this machine, or \"\" for no port")
+    })
+}
+
 pub(super) fn state_path(raw: &Raw) -> Parsed<String> {
     let text = plain(raw)?;
     if text.starts_with("postgres:") || text.starts_with("postgresql:") {

@@ -28,6 +28,8 @@ host = "127.0.0.1"
 port = 2525
 tls = "none"
 auth = "none"
+[serve]
+listen = "127.0.0.1:0"
 """
 
 

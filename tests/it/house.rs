@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use firstpass::rules::hire::Reason;
 
 /// A room and the rooms it may name. `clock` and `config` are for everybody outside the rules.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("rules", &[]),
     ("clock", &[]),
     ("config", &["rules"]),
@@ -16,8 +16,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("entra", &["rules", "config", "clock"]),
     ("mail", &["rules", "config", "clock"]),
     ("work", &["feed", "store", "entra", "mail", "rules", "config", "clock"]),
+    ("serve", &["work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
     ("sandbox", &["work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
-    ("cli", &["sandbox", "work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
+    ("cli", &["sandbox", "serve", "work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
     ("main", &["cli"]),
 ];
 

@@ -22,7 +22,13 @@ const LONG: Duration = Duration::from_mins(1);
 fn firstpass(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(FIRSTPASS);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    command.args(args).current_dir(dir).env_clear().env("PATH", path).stdin(Stdio::null());
+    command
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", path)
+        .env("FIRSTPASS_SERVE__LISTEN", "")
+        .stdin(Stdio::null());
     command
 }
 

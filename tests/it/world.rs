@@ -357,6 +357,9 @@ auth = "password"
 username = "firstpass@contoso.example"
 password_file = "{dir}/secret-mail"
 ca_file = "{dir}/ca.pem"
+
+[serve]
+listen = ""
 "#
     );
     for line in extra.lines() {

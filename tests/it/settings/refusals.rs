@@ -128,7 +128,7 @@ fn a_file_that_is_no_toml_shows_its_line_and_nothing_of_it() {
 fn what_has_no_effect_yet_is_said() {
     let text = format!("[state]\nretain_days = 30\n[notify]\nto = [\"it@contoso.example\"]\n{LEAST}");
     let settings = load(&text, &[("FIRSTPASS_SERVE__LISTEN", "")]).unwrap();
-    assert_eq!(settings.without_effect, ["notify.to", "serve.listen", "state.retain_days"]);
+    assert_eq!(settings.without_effect, ["notify.to", "state.retain_days"]);
 }
 
 #[test]
