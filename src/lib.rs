@@ -45,6 +45,7 @@ pub mod sandbox;
 
 pub mod clock;
 pub mod config;
+pub mod counts;
 
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}

@@ -24,6 +24,7 @@ use super::wire::{Peer, Wire};
 use super::{EntraError, http};
 use crate::clock::Clock;
 use crate::config::{self, Credential, Limits};
+use crate::counts::Counts;
 
 /// What is known of a tenant's credential without asking Microsoft; for `check` and the metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,7 @@ pub(super) struct Making<'a> {
     pub(super) client: &'a reqwest::Client,
     /// Hears the `Date` of token answers.
     pub(super) skew: &'a Arc<Skew>,
+    pub(super) counts: &'a Counts,
 }
 
 impl Making<'_> {
@@ -128,6 +130,7 @@ impl Making<'_> {
             clock: self.clock.clone(),
             peer,
             skew: Arc::clone(self.skew),
+            counts: self.counts.clone(),
         };
         Ok(ClientOptions {
             retry: RetryOptions::none(),

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::failure;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::counts::{Answered, Counts};
 
 const USER_AGENT: &str = concat!("firstpass/", env!("CARGO_PKG_VERSION"));
 /// Shorter than the idle times of common load balancers, so that reads seldom meet a dead connection.
@@ -51,6 +52,7 @@ pub(super) enum Broken {
 /// What one exchange may take, and what it is called in the log.
 pub(super) struct Bounds<'a> {
     pub(super) tenant: &'a str,
+    pub(super) counts: &'a Counts,
     pub(super) what: &'static str,
     /// Connection, request and answer together.
     pub(super) within: Duration,
@@ -114,6 +116,12 @@ pub(super) async fn exchange(
     let outcome = outcome.unwrap_or_else(|_| Err(Broken::Lost(format!("no answer within {:?}", bounds.within))));
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (tenant, what) = (bounds.tenant, bounds.what);
+    let answered = match &outcome {
+        Ok(answer) => Answered::Status(answer.status),
+        Err(Broken::NotSent(_)) => Answered::NotSent,
+        Err(Broken::Lost(_)) => Answered::Lost,
+    };
+    bounds.counts.graph_answered(tenant, what, answered, begun.elapsed());
     match &outcome {
         Ok(answer) if answer.status < 400 || bounds.usual == Some(answer.status) => {
             tracing::debug!(tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered");

@@ -45,6 +45,7 @@ use self::skew::Skew;
 use self::token::{Bearer, Token};
 use crate::clock::Clock;
 use crate::config::{self, Limits, SecretError};
+use crate::counts::{Counts, RefusedBy};
 use crate::rules::verdict::{Failure, Said};
 use crate::rules::words;
 
@@ -106,6 +107,7 @@ pub struct Tenant {
     token: Token,
     http: OnceCell<Http>,
     skew: Arc<Skew>,
+    counts: Counts,
     /// The last create was answered with 401, and none was accepted since.
     post_refused: AtomicBool,
 }
@@ -136,6 +138,19 @@ impl Tenant {
     /// # Errors
     /// Only when the settings name an address that is not https; nothing is opened or asked here.
     pub fn new(settings: &config::Tenant, limits: &Limits, clock: Clock) -> Result<Self, EntraError> {
+        Self::counted(settings, limits, clock, Counts::default())
+    }
+
+    /// [`Self::new`]; what Microsoft answers is counted there.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn counted(
+        settings: &config::Tenant,
+        limits: &Limits,
+        clock: Clock,
+        counts: Counts,
+    ) -> Result<Self, EntraError> {
         for (key, url) in [("login_url", &settings.login_url), ("graph_url", &settings.graph_url)] {
             if url.scheme() != "https" || url.cannot_be_a_base() {
                 return Err(EntraError::NotHttps { tenant: settings.name.clone(), key });
@@ -147,10 +162,11 @@ impl Tenant {
             root: settings.graph_url.clone(),
             settings: settings.clone(),
             limits: limits.clone(),
-            token: Token::new(settings, limits, clock.clone(), Arc::clone(&skew)),
+            token: Token::new(settings, limits, clock.clone(), Arc::clone(&skew), counts.clone()),
             clock,
             http: OnceCell::new(),
             skew,
+            counts,
             post_refused: AtomicBool::new(false),
         })
     }
@@ -202,6 +218,7 @@ impl Tenant {
 
     /// Whoever got [`Tenant::token`] was refused with it: the next one is made anew.
     pub async fn token_refused(&self) {
+        self.counts.token_refused(&self.name, RefusedBy::Mail);
         self.token.forget_all().await;
     }
 
@@ -294,7 +311,7 @@ impl Tenant {
     }
 
     fn bounds(&self, what: &'static str, body: usize) -> Bounds<'_> {
-        Bounds { tenant: &self.name, what, within: self.limits.graph_request, body, usual: None }
+        Bounds { tenant: &self.name, counts: &self.counts, what, within: self.limits.graph_request, body, usual: None }
     }
 
     /// Two creates refused with 401, and none accepted between them?

@@ -18,6 +18,7 @@ use super::skew::Skew;
 use super::{EntraError, wire};
 use crate::clock::Clock;
 use crate::config::{self, Credential, Limits, Mark};
+use crate::counts::Counts;
 use crate::rules::verdict::Failure;
 
 /// What a token is good for.
@@ -37,6 +38,7 @@ pub(super) struct Token {
     outlook: String,
     clock: Clock,
     skew: Arc<Skew>,
+    counts: Counts,
     slot: Mutex<Slot>,
 }
 
@@ -56,10 +58,17 @@ pub(super) struct Bearer {
 }
 
 impl Token {
-    pub(super) fn new(settings: &config::Tenant, limits: &Limits, clock: Clock, skew: Arc<Skew>) -> Self {
+    pub(super) fn new(
+        settings: &config::Tenant,
+        limits: &Limits,
+        clock: Clock,
+        skew: Arc<Skew>,
+        counts: Counts,
+    ) -> Self {
         let graph = format!("{}/.default", settings.graph_url.origin().ascii_serialization());
         let outlook = format!("{}/.default", settings.cloud.outlook());
-        Self { settings: settings.clone(), limits: limits.clone(), graph, outlook, clock, skew, slot: Mutex::default() }
+        let slot = Mutex::default();
+        Self { settings: settings.clone(), limits: limits.clone(), graph, outlook, clock, skew, counts, slot }
     }
 
     /// A token for this scope.
@@ -138,8 +147,14 @@ impl Token {
             }
             tracing::info!(tenant, "{key} was replaced");
         }
-        let making =
-            Making { tenant: &self.settings, limits: &self.limits, clock: &self.clock, client, skew: &self.skew };
+        let making = Making {
+            tenant: &self.settings,
+            limits: &self.limits,
+            clock: &self.clock,
+            client,
+            skew: &self.skew,
+            counts: &self.counts,
+        };
         let credential = making.credential()?;
         slot.age += 1;
         slot.credential = Some(Arc::clone(&credential));

@@ -17,6 +17,7 @@ use super::failure;
 use super::http::{self, Bounds};
 use super::skew::Skew;
 use crate::clock::Clock;
+use crate::counts::{self, Counts};
 use crate::rules::verdict::Failure;
 
 /// A token answer has some kilobytes; many roles make it longer.
@@ -29,6 +30,7 @@ pub(super) struct Wire {
     pub(super) clock: Clock,
     pub(super) peer: Peer,
     pub(super) skew: Arc<Skew>,
+    pub(super) counts: Counts,
 }
 
 /// Whom it may talk to.
@@ -67,7 +69,14 @@ impl HttpClient for Wire {
                 ours = ours.header(name.as_str(), value.as_str());
             }
         }
-        let bounds = Bounds { tenant: &self.tenant, what: "token", within: self.within, body: TOKEN_BODY, usual: None };
+        let bounds = Bounds {
+            tenant: &self.tenant,
+            counts: &self.counts,
+            what: counts::TOKEN,
+            within: self.within,
+            body: TOKEN_BODY,
+            usual: None,
+        };
         let heard = |skew| match self.peer {
             Peer::Microsoft => self.skew.hear(skew),
             // Its clock is ours.

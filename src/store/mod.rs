@@ -19,6 +19,7 @@ mod raw;
 mod replan;
 mod review;
 pub mod rows;
+mod standing;
 mod step;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use place::Lock;
 pub use replan::Planned;
 pub use review::{EventRow, FileRow, Filter, ReviewRow, Tally, View};
 pub use rows::{Claimed, HireRow, PassRow, Rest, Seen};
+pub use standing::{FeedStanding, HiresAt, NearAttention, Standing};
 
 /// The state database of one installation.
 #[derive(Debug, Clone)]

@@ -70,6 +70,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     work.eyes.lock().await.insert(feed.name.clone(), eyes);
     match polled {
         Ok(files) => {
+            work.count_files(&feed.name, &files);
             read.files.extend(files);
             match work.store.open_gate(now, &gate_of(feed)).await {
                 Ok(true) => info!(feed = %feed.name, "feed {} can be read again", feed.name),
@@ -78,6 +79,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             }
         }
         Err(why) => {
+            work.counts.feed_failed(&feed.name);
             if told_before(work, feed, &why).await {
                 tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
             } else {

@@ -82,7 +82,9 @@ impl Work {
             Sent::Maybe | Sent::Accepted => self.clock.now(),
         };
         let next_try = next_try.max(letter.not_before);
-        self.in_hand.lock().await.push(InHand { claimed, letter, next_try });
+        let mut in_hand = self.in_hand.lock().await;
+        in_hand.push(InHand { claimed, letter, next_try });
+        self.counts.in_hand(in_hand.len());
     }
 
     /// How many codes wait in memory.
@@ -174,7 +176,9 @@ impl Work {
         if now < next_try && (letter.sent == Sent::NotYet || now < letter.not_before) {
             return Err(Stop::InHand(Box::new(letter)));
         }
-        match self.dial_in_hand(&attempt.served.post, &letter.words.to).await {
+        let dialled = self.dial_in_hand(&attempt.served.post, &letter.words.to).await;
+        self.count_dial(attempt.served, &dialled);
+        match dialled {
             Ok(dialled) => hand_over(attempt, dialled, letter).await,
             Err(MailFailure::RecipientRefused(why)) => {
                 let refusal = mail_rejected(&why);

@@ -8,6 +8,7 @@ mod attempt;
 mod beside;
 mod credentials;
 pub mod check;
+mod counted;
 pub mod feeds;
 pub mod in_hand;
 pub mod intake;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 use self::post::{Lenders, Post, PostError};
 use crate::clock::Clock;
 use crate::config::{self, Limits, Settings, SettingsError, TenantRules};
+use crate::counts::Counts;
 use crate::entra;
 use crate::feed::Eyes;
 use crate::rules::letter::Letters;
@@ -50,6 +52,8 @@ pub struct Work {
     pub store: Store,
     /// Where `now` comes from.
     pub clock: Clock,
+    /// What happened since it was made.
+    pub counts: Counts,
     limits: Limits,
     tenants: BTreeMap<String, Served>,
     /// This process, in leases.
@@ -116,7 +120,8 @@ impl Work {
     /// [`WorkError`] when a client cannot be built from the settings.
     pub fn new(settings: Arc<Settings>, limits: Limits, store: Store, clock: Clock) -> Result<Self, WorkError> {
         let mut tenants = BTreeMap::new();
-        let clients = clients(&settings, &limits, &clock)?;
+        let counts = counted::counts(&settings);
+        let clients = clients_counted(&settings, &limits, &clock, &counts)?;
         let common = Post::new(&settings.mail, &limits, &clients)?;
         let common_letters = Arc::new(letters(&settings.mail)?);
         for tenant in &settings.tenants {
@@ -133,6 +138,7 @@ impl Work {
             settings,
             store,
             clock,
+            counts,
             limits,
             tenants,
             worker: Uuid::new_v4(),
@@ -181,9 +187,13 @@ impl Work {
 /// # Errors
 /// [`WorkError::Tenant`] when one cannot be built from its settings.
 pub fn clients(settings: &Settings, limits: &Limits, clock: &Clock) -> Result<Lenders, WorkError> {
+    clients_counted(settings, limits, clock, &Counts::default())
+}
+
+fn clients_counted(settings: &Settings, limits: &Limits, clock: &Clock, counts: &Counts) -> Result<Lenders, WorkError> {
     let enabled = settings.tenants.iter().filter(|tenant| tenant.enabled);
     let made = enabled.map(|tenant| {
-        let client = entra::Tenant::new(tenant, limits, clock.clone())
+        let client = entra::Tenant::counted(tenant, limits, clock.clone(), counts.clone())
             .map_err(|source| WorkError::Tenant { name: tenant.name.clone(), source })?;
         Ok((tenant.name.clone(), Arc::new(client)))
     });

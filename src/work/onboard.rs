@@ -119,7 +119,9 @@ async fn intend_and_issue(
 /// The mail server takes this recipient, before anything is made.
 async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Result<Dialled, Stop> {
     let work = attempt.work;
-    match attempt.served.post.dial(&cleared.channel().address).await {
+    let dialled = attempt.served.post.dial(&cleared.channel().address).await;
+    work.count_dial(attempt.served, &dialled);
+    match dialled {
         Ok(dialled) => {
             work.open_gate(&attempt.served.mail_gate, attempt.now()).await?;
             Ok(dialled)
@@ -146,7 +148,9 @@ async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Sto
 /// One POST. An unclear answer stays `intended` for settling; there is no second one here.
 async fn issue(attempt: &mut Attempt<'_>, wanted: &Wanted, intended: Intended) -> Result<(Cleared, IssuedPass), Stop> {
     let (work, key) = (attempt.work, attempt.key());
-    let made = match attempt.tenant().create_pass(intended.cleared().ask()).await {
+    let made = attempt.tenant().create_pass(intended.cleared().ask()).await;
+    attempt.count_try(&made);
+    let made = match made {
         Ok(made) => made,
         Err(failure) => return Err(not_issued(attempt, wanted, &intended, &failure).await?),
     };

@@ -88,9 +88,12 @@ pub(super) async fn hand_over(attempt: &Attempt<'_>, dialled: Dialled, mut lette
     }
     let timed_out = || MailFailure::Lost { why: "no answer while stopping".to_owned(), wait: Duration::ZERO };
     let sent = attempt.work.in_time_to_stop(dialled.send(attempt.now(), &letter.words)).await;
-    match sent.ok_or_else(timed_out).flatten() {
+    let sent = sent.ok_or_else(timed_out).flatten();
+    attempt.work.count_letter(attempt.served, &sent);
+    match sent {
         Ok(_receipt) => {
             letter.sent = Sent::Accepted;
+            attempt.count_accepted(attempt.now());
             write_delivered(attempt, letter).await
         }
         Err(failure) => not_sent(attempt, letter, failure).await,

@@ -50,6 +50,14 @@ const MINUTE: TimeDelta = TimeDelta::seconds(60);
 /// # Errors
 /// Only of our own database: nothing is issued then.
 pub async fn tick(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
+    let began = Instant::now();
+    let ticked = round(work, read).await;
+    work.counts.in_hand(work.n_in_hand().await);
+    work.count_tick(ticked.is_ok(), began.elapsed());
+    ticked
+}
+
+async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
     let now = work.clock.now();
     let before = work.store.heartbeat(now).await?;
     if let Some(ahead) = before.filter(|before| *before - now > CLOCK_WENT_BACK) {

@@ -9,9 +9,9 @@ use tracing::{error, info, warn};
 
 use super::attempt::{Attempt, Stop};
 use super::settle::{self, Settled};
-use crate::mail::MailFailure;
+use crate::mail::{MailFailure, Receipt};
 use crate::rules::hire::{MailAddress, State};
-use crate::rules::letter::{Moment, VoidLetter, VoidWhy};
+use crate::rules::letter::{Letter, Moment, VoidLetter, VoidWhy};
 use crate::rules::unsettled::{Cause, void_again};
 use crate::rules::words;
 use crate::store::{PassRow, StoreError};
@@ -84,20 +84,26 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Told, StoreEr
             error!(hire = %key, "{key}: the letter about a void code could not be written: {error}");
             return never(attempt, pass, &format!("the letter could not be written ({error})")).await;
         }
-        Ok(letter) => match attempt.served.post.dial(&to).await {
+        Ok(letter) => match offer(attempt, &to, &letter).await {
             Err(failure) => failure,
-            Ok(dialled) => match dialled.send(now, &letter).await {
-                Err(failure) => failure,
-                Ok(_receipt) => {
-                    info!(hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
-                    work.store.told_void(&attempt.claimed, now, pass.id).await?;
-                    return Ok(Told::Yes);
-                }
-            },
+            Ok(_receipt) => {
+                info!(hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
+                work.store.told_void(&attempt.claimed, now, pass.id).await?;
+                return Ok(Told::Yes);
+            }
         },
     };
     work.give_slot_back();
     not_told(attempt, pass, &failure).await
+}
+
+async fn offer(attempt: &Attempt<'_>, to: &MailAddress, letter: &Letter) -> Result<Receipt, MailFailure> {
+    let (work, served) = (attempt.work, attempt.served);
+    let dialled = served.post.dial(to).await;
+    work.count_dial(served, &dialled);
+    let sent = dialled?.send(attempt.now(), letter).await;
+    work.count_letter(served, &sent);
+    sent
 }
 
 /// The letter was not taken: again later, or never.

@@ -1,0 +1,122 @@
+//! What the worker counts, and what it shows of itself to `/metrics`. Nothing here waits for anything.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::attempt::Attempt;
+use super::post::Dialled;
+use super::{Served, Work};
+use crate::config::Settings;
+use crate::counts::{Counts, Rows};
+use crate::entra::Look;
+use crate::feed::FileReport;
+use crate::mail::{MailFailure, Receipt};
+use crate::rules::verdict::Failure;
+
+/// One tenant as the worker sees it now.
+#[derive(Debug, Clone)]
+pub struct TenantSeen {
+    /// Its name in the settings.
+    pub name: String,
+    /// The certificate it signs in with, if it is one and right.
+    pub certificate: Option<Look>,
+    /// Microsoft's clock minus ours by the newest answer; `None`: no answer yet.
+    pub skew: Option<TimeDelta>,
+    /// What stops its letters: `mail` or `mail/NAME`.
+    pub mail_gate: String,
+}
+
+impl Work {
+    /// The tenants that are served. Reads certificate files: not for the runtime's own threads.
+    pub fn tenants_seen(&self) -> Vec<TenantSeen> {
+        let seen = |(name, served): (&String, &Served)| TenantSeen {
+            name: name.clone(),
+            certificate: served.client.certificate(),
+            skew: served.client.skew(),
+            mail_gate: served.mail_gate.clone(),
+        };
+        self.tenants.iter().map(seen).collect()
+    }
+
+    /// What a way for letters said before a pass is made.
+    pub(super) fn count_dial(&self, served: &Served, dialled: &Result<Dialled, MailFailure>) {
+        self.counts.mail_answered(&served.mail_gate, "dial", word(dialled.as_ref().err()));
+    }
+
+    /// What it said to the letter.
+    pub(super) fn count_letter(&self, served: &Served, sent: &Result<Receipt, MailFailure>) {
+        self.counts.mail_answered(&served.mail_gate, "letter", word(sent.as_ref().err()));
+    }
+
+    /// What became of the files of one poll.
+    pub(super) fn count_files(&self, feed: &str, files: &[FileReport]) {
+        for file in files {
+            let rows = Rows {
+                added: file.added,
+                changed: file.changed,
+                withdrawn: file.withdrawn,
+                unchanged: file.unchanged,
+                past: file.past,
+                rejected: file.rejected,
+            };
+            // What is held or refused has changed nothing.
+            let rows = if file.state == "taken" { rows } else { Rows { rejected: file.rejected, ..Rows::default() } };
+            self.counts.file_read(feed, &file.state, rows);
+        }
+    }
+
+    /// One tick.
+    pub(super) fn count_tick(&self, done: bool, took: Duration) {
+        self.counts.ticked(self.clock.now(), done, took);
+    }
+}
+
+impl Attempt<'_> {
+    /// A letter with a pass was accepted, so long after its planned time.
+    pub(super) fn count_accepted(&self, now: DateTime<Utc>) {
+        let hire = self.hire();
+        let planned = hire.window_from.or(hire.send_at).unwrap_or(now);
+        self.work.counts.letter_accepted(&hire.tenant, now - planned);
+    }
+
+    /// What came of a POST.
+    pub(super) fn count_try<T>(&self, made: &Result<T, Failure>) {
+        let outcome = match made {
+            Ok(_) => "made",
+            Err(Failure::Refused(_)) => "refused",
+            Err(Failure::Unknown { .. }) => "unclear",
+            Err(Failure::NotSent(_)) => "not-sent",
+            Err(Failure::Throttled { .. }) => "throttled",
+            Err(Failure::Unauthorized(_)) => "unauthorized",
+        };
+        self.work.counts.tried(&self.hire().tenant, outcome);
+    }
+}
+
+/// Counts with the series of these settings at zero.
+pub(super) fn counts(settings: &Settings) -> Counts {
+    let counts = Counts::default();
+    for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
+        counts.expect_tenant(&tenant.name);
+    }
+    for feed in &settings.feeds {
+        counts.expect_feed(&feed.name);
+    }
+    counts
+}
+
+fn word(failure: Option<&MailFailure>) -> &'static str {
+    match failure {
+        None => "accepted",
+        Some(MailFailure::Stopped(_)) => "refuses-us",
+        Some(MailFailure::TokenRefused(_)) => "token-refused",
+        Some(MailFailure::Unreachable(_)) => "unreachable",
+        Some(MailFailure::Busy { .. }) => "busy",
+        Some(MailFailure::RecipientRefused(_)) => "recipient-refused",
+        Some(MailFailure::RecipientLater(_)) => "recipient-later",
+        Some(MailFailure::LetterRefused(_)) => "letter-refused",
+        Some(MailFailure::LetterLater(_)) => "letter-later",
+        Some(MailFailure::Lost { .. }) => "lost",
+    }
+}
