@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use self::metrics::{Form, Metrics};
 use crate::work::Work;
 
 /// The worker in force; a reload puts another one there.
@@ -135,19 +136,20 @@ async fn answer(stream: TcpStream, router: Router) {
 }
 
 fn router(work: Current) -> Router {
-    Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics_text)).with_state(work)
+    let figures = Arc::new(Metrics::beginning(work.borrow().clock.now()));
+    let figures = Router::new().route("/metrics", get(metrics_text)).with_state((work.clone(), figures));
+    Router::new().route("/healthz", get(healthz)).with_state(work).merge(figures)
 }
 
 async fn healthz() -> Response {
     text(StatusCode::OK, "alive\n".to_owned())
 }
 
-async fn metrics_text(State(work): State<Current>) -> Response {
+async fn metrics_text(State((work, figures)): State<(Current, Arc<Metrics>)>, headers: HeaderMap) -> Response {
     let work = Arc::clone(&work.borrow());
-    match metrics::text(&work).await {
-        Ok(body) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], body).into_response(),
-        Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
-    }
+    let form = Form::of(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let kind = [(header::CONTENT_TYPE, form.content_type()), (header::CACHE_CONTROL, "no-store")];
+    (kind, figures.text(&work, form).await).into_response()
 }
 
 fn text(status: StatusCode, body: String) -> Response {

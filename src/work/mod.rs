@@ -8,7 +8,7 @@ mod attempt;
 mod beside;
 mod credentials;
 pub mod check;
-mod counted;
+pub mod counted;
 pub mod feeds;
 pub mod in_hand;
 pub mod intake;
