@@ -1,0 +1,24 @@
+#!/bin/bash
+# A newcomer on a bare Debian: installs the package, answers the settings, checks, starts, drops a file; a
+# letter arrives. The model tenant and mail server stand in for Entra and the mail server.
+# shellcheck source=tests/deploy/inside/lib.sh
+. /inside/lib.sh
+
+began=$(ms)
+step 'install the package' dpkg -i /package.deb
+step '(the model tenant and mail server are there)' start_model
+step 'answer the settings' answer_settings
+install -d -m 0700 /etc/credstore
+for secret in graph-secret smtp-password; do
+  step "put $secret into the credential store" install -m 0600 "$model/$secret" "/etc/credstore/firstpass.$secret"
+done
+step 'check' systemd-run --quiet --wait --pipe --uid=firstpass \
+  --property=LoadCredential=graph-secret:firstpass.graph-secret \
+  --property=LoadCredential=smtp-password:firstpass.smtp-password firstpass check --offline
+step 'enable and start' systemctl enable --now firstpass
+useradd --system hr-export
+step "let HR's account write the drop folder" usermod -aG firstpass-drop hr-export
+step 'HR drops a file' drop_as_hr "$model/today.csv" hires.csv
+step 'a letter arrives' within 30 n_letters 1
+step 'plan shows who comes next' has 'Ada Berger' as_service plan --days 7
+printf '  from the package to the letter: %d.%d s\n' $((($(ms) - began) / 1000)) $((($(ms) - began) % 1000 / 100))
