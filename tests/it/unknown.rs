@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use firstpass::config::Limits;
 use firstpass::sandbox::tenant::{Echo, Effect, Fault, Kind, When};
 
-use crate::world::{ADA as ADA_FILE, World, short_limits};
+use crate::world::{ADA as ADA_FILE, World, at, short_limits};
 
 const ADA: &str = "ada.lovelace@contoso.example";
 
@@ -22,16 +23,15 @@ fn unclear() -> Vec<(&'static str, Effect)> {
         ("HTML", Effect::Html),
         ("empty", Effect::EmptyBody),
         ("cut JSON", Effect::CutJson),
-        ("later than the timeout", Effect::Delay(Duration::from_millis(1600))),
     ]
 }
 
-fn hasty() -> Limits {
-    Limits { graph_request: Duration::from_millis(800), ..short_limits() }
+async fn monday(lag: Duration) -> World {
+    monday_with(lag, short_limits()).await
 }
 
-async fn monday(lag: Duration) -> World {
-    let mut world = World::with_limits("", hasty()).await;
+async fn monday_with(lag: Duration, limits: Limits) -> World {
+    let mut world = World::with_limits("", limits).await;
     world.tenant.edit(|directory| directory.list_lag = lag);
     world.drop_ada();
     world.until("2027-03-01T05:59:00Z").await;
@@ -65,12 +65,53 @@ async fn f99_the_answer_to_a_delete_is_lost() {
     }
 }
 
+/// The answer to the first request of this kind comes after the client gave up, and so does, for
+/// [`When::Before`], its effect: at that moment of the model's clock, however slow this machine is.
+async fn answered_too_late(kind: Kind, when: When, lag: Duration) -> World {
+    let mut world = monday_with(lag, Limits { graph_request: Duration::from_millis(800), ..short_limits() }).await;
+    if kind == Kind::PassDelete {
+        world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
+    }
+    world.tenant.fault(Fault { kind, nth: 1, when, effect: Effect::Hold });
+    while world.tenant.holding() == 0 {
+        assert!(world.clock.now() < at("2027-03-01T07:00:00Z"), "never asked\n{}", world.story().await);
+        world.pass_time(TimeDelta::seconds(15));
+        world.tick().await;
+    }
+    world.tenant.release();
+    let done = |world: &World| world.tenant.journal().iter().any(|seen| seen.kind == kind && seen.applied.is_some());
+    while !done(&world) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn f99_the_answer_to_a_post_comes_later_than_the_timeout() {
+    for when in [When::Before, When::After] {
+        for lag in [Duration::ZERO, Duration::from_mins(5)] {
+            let world = answered_too_late(Kind::PassCreate, when, lag).await;
+            world.ends_well(ADA, 1, &format!("POST: {when:?}, the list lags {lag:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn f99_the_answer_to_a_delete_comes_later_than_the_timeout() {
+    for when in [When::Before, When::After] {
+        for lag in [Duration::ZERO, Duration::from_mins(5)] {
+            let world = answered_too_late(Kind::PassDelete, when, lag).await;
+            world.ends_well(ADA, 1, &format!("DELETE: {when:?}, the list lags {lag:?}")).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn f100_a_pass_that_is_not_what_was_asked_for_is_deleted_and_not_mailed() {
     let bent = [
         ("longer life", Effect::Echo(Echo { lifetime_min: Some(481), ..Echo::default() })),
         ("several uses", Effect::Echo(Echo { one_time: Some(false), ..Echo::default() })),
-        ("another start", Effect::Echo(Echo { start_shift: Some(chrono::TimeDelta::minutes(5)), ..Echo::default() })),
+        ("another start", Effect::Echo(Echo { start_shift: Some(TimeDelta::minutes(5)), ..Echo::default() })),
         ("no code", Effect::NoCode),
         ("a null code", Effect::NullCode),
     ];
@@ -94,7 +135,7 @@ async fn f100_a_pass_that_is_not_what_was_asked_for_is_deleted_and_not_mailed() 
 async fn f100_a_shorter_life_and_a_start_within_a_minute_are_taken() {
     let bent = [
         Echo { lifetime_min: Some(240), ..Echo::default() },
-        Echo { start_shift: Some(chrono::TimeDelta::seconds(20)), ..Echo::default() },
+        Echo { start_shift: Some(TimeDelta::seconds(20)), ..Echo::default() },
     ];
     for echo in bent {
         let world = monday(Duration::ZERO).await;
