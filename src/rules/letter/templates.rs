@@ -72,11 +72,25 @@ pub(super) const SUBJECT: &str = "subject.txt";
 pub(super) const TEXT: &str = "text.txt";
 pub(super) const HTML: &str = "body.html";
 
+/// Every HTML part has the same frame: how it looks stands once, what it says stands in the language's file.
+macro_rules! html {
+    ($language:literal, $file:literal) => {
+        concat!(
+            "<!doctype html>\n<html lang=\"",
+            $language,
+            "\">\n",
+            include_str!("head.html"),
+            include_str!(concat!($language, "/", $file)),
+            include_str!("foot.html")
+        )
+    };
+}
+
 const BUILT_IN: [(Kind, Tongue, &str, &str); 4] = [
-    (Kind::Pass, Tongue::English, include_str!("en/letter.txt"), include_str!("en/letter.html")),
-    (Kind::Pass, Tongue::German, include_str!("de/letter.txt"), include_str!("de/letter.html")),
-    (Kind::Void, Tongue::English, include_str!("en/void.txt"), include_str!("en/void.html")),
-    (Kind::Void, Tongue::German, include_str!("de/void.txt"), include_str!("de/void.html")),
+    (Kind::Pass, Tongue::English, include_str!("en/letter.txt"), html!("en", "letter.html")),
+    (Kind::Pass, Tongue::German, include_str!("de/letter.txt"), html!("de", "letter.html")),
+    (Kind::Void, Tongue::English, include_str!("en/void.txt"), html!("en", "void.html")),
+    (Kind::Void, Tongue::German, include_str!("de/void.txt"), html!("de", "void.html")),
 ];
 
 /// `letter.de.html`, `void.txt`.
