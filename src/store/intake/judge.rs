@@ -104,11 +104,14 @@ const PENDING: Sql = sql!(
 const N_VANISHING: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM vanishing");
 const REJECTS: Sql =
     sql!("SELECT line, verdict, why FROM staged WHERE verdict IN ('bad', 'unlike', 'foreign') ORDER BY line LIMIT $1");
+/// Somebody new is compared with the row itself.
 pub(super) const CHANGES: Sql = sql!(
     "SELECT t.line, t.employee_id, t.verdict, t.why, t.user_ref, t.display_name, t.manager_ref, t.language, t.withdrawn,
-            s.start_date, s.start_time, s.zone, h.user_ref AS k_user, h.display_name AS k_name,
-            h.manager_ref AS k_manager, h.language AS k_language, h.start_date AS k_date, h.start_time AS k_time,
-            h.zone AS k_zone
+            s.start_date, s.start_time, s.zone,
+            coalesce(h.user_ref, t.user_ref) AS k_user, coalesce(h.display_name, t.display_name) AS k_name,
+            coalesce(h.manager_ref, t.manager_ref) AS k_manager, coalesce(h.language, t.language) AS k_language,
+            coalesce(h.start_date, s.start_date) AS k_date, coalesce(h.start_time, s.start_time) AS k_time,
+            coalesce(h.zone, s.zone) AS k_zone
      FROM staged t JOIN starts s ON s.id = t.start_id LEFT JOIN hire h ON h.id = t.hire_id
      WHERE t.verdict IN ('added', 'missed', 'engaged', 'moved', 'amended', 'returned', 'withdrawn') AND t.line > $2
      ORDER BY t.line LIMIT $1"
@@ -117,9 +120,10 @@ pub(super) const VANISHED: Sql = sql!(
     "SELECT h.employee_id, h.display_name, h.start_date, h.start_time, h.zone FROM vanishing v JOIN hire h ON h.id = v.hire_id ORDER BY h.employee_id LIMIT $1"
 );
 
+/// What a file says about one person.
 #[derive(FromRow)]
-struct Differing {
-    line: i64,
+pub(super) struct Said {
+    pub(super) line: i64,
     employee_id: String,
     user_ref: String,
     display_name: String,
@@ -129,10 +133,25 @@ struct Differing {
     start_date: String,
     start_time: String,
     zone: String,
-    start_at: Option<i64>,
-    k_feed: String,
-    k_status: String,
-    k_state: String,
+}
+
+impl Said {
+    pub(super) fn hire(self) -> Result<Hire, StoreError> {
+        Ok(Hire {
+            user: UserRef::parse(&self.user_ref),
+            start: start(&self.start_date, &self.start_time, &self.zone)?,
+            employee_id: self.employee_id,
+            display_name: self.display_name,
+            manager: self.manager_ref,
+            language: self.language,
+            withdrawn: self.withdrawn != 0,
+        })
+    }
+}
+
+/// What is on record about a person.
+#[derive(FromRow)]
+pub(super) struct OnRecord {
     k_user: String,
     k_name: String,
     k_manager: String,
@@ -140,6 +159,32 @@ struct Differing {
     k_date: String,
     k_time: String,
     k_zone: String,
+}
+
+impl OnRecord {
+    pub(super) fn hire(self, employee_id: &str, withdrawn: bool) -> Result<Hire, StoreError> {
+        Ok(Hire {
+            employee_id: employee_id.to_owned(),
+            user: UserRef::parse(&self.k_user),
+            start: start(&self.k_date, &self.k_time, &self.k_zone)?,
+            display_name: self.k_name,
+            manager: self.k_manager,
+            language: self.k_language,
+            withdrawn,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct Differing {
+    #[sqlx(flatten)]
+    said: Said,
+    #[sqlx(flatten)]
+    known: OnRecord,
+    start_at: Option<i64>,
+    k_feed: String,
+    k_status: String,
+    k_state: String,
     k_live: i64,
 }
 
@@ -155,31 +200,16 @@ pub(super) fn start(date: &str, time: &str, zone: &str) -> Result<Start, StoreEr
 
 impl Differing {
     fn judge(self, feed: &str, now: DateTime<Utc>) -> Result<(i64, Change), StoreError> {
+        let line = self.said.line;
+        let row = self.said.hire()?;
         let corrupt =
-            |_| StoreError::Corrupt(format!("the hire {} has a word that no version writes", self.employee_id));
-        let row = Hire {
-            employee_id: self.employee_id.clone(),
-            user: UserRef::parse(&self.user_ref),
-            display_name: self.display_name,
-            start: start(&self.start_date, &self.start_time, &self.zone)?,
-            manager: self.manager_ref,
-            language: self.language,
-            withdrawn: self.withdrawn != 0,
-        };
+            |_| StoreError::Corrupt(format!("the hire {} has a word that no version writes", row.employee_id));
         let feed_status: FeedStatus = self.k_status.parse().map_err(corrupt)?;
         let state: State = self.k_state.parse().map_err(corrupt)?;
-        let facts = Hire {
-            employee_id: self.employee_id.clone(),
-            user: UserRef::parse(&self.k_user),
-            display_name: self.k_name,
-            start: start(&self.k_date, &self.k_time, &self.k_zone)?,
-            manager: self.k_manager,
-            language: self.k_language,
-            withdrawn: feed_status == FeedStatus::Withdrawn,
-        };
+        let facts = self.known.hire(&row.employee_id, feed_status == FeedStatus::Withdrawn)?;
         let known = Known { facts, feed: self.k_feed, feed_status, state, live: self.k_live != 0 };
         let start_at = self.start_at.and_then(DateTime::from_timestamp_millis);
-        Ok((self.line, decide(feed, &known, &row, start_at, now)))
+        Ok((line, decide(feed, &known, &row, start_at, now)))
     }
 }
 
@@ -231,7 +261,7 @@ impl Staging {
                 .fetch_all(db)
                 .await?);
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.line;
+            after = last.said.line;
             let mut judged = Vec::with_capacity(page.len());
             for row in page {
                 judged.push(row.judge(&self.feed, now)?);
