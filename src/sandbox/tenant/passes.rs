@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,12 +25,13 @@ const PAST_START: TimeDelta = TimeDelta::minutes(1);
 const MARKS: &[u8] = b"+!&<>#%*?@";
 const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
 
-/// One pass that was ever made. Its `Debug` hides the code.
-#[derive(Clone)]
+/// One pass that was ever made. Its `Debug` hides the code, and so does what is written of it.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct ModelPass {
     /// Graph's id.
     pub id: String,
-    /// The secret.
+    /// The secret; empty when it was read back.
+    #[serde(skip)]
     pub code: String,
     /// When it was made.
     pub created: DateTime<Utc>,
