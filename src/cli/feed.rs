@@ -62,14 +62,15 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
         Act::Accept(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
             let (feed, rules) = feed_named(&settings, &feed)?;
-            let by = open::operator();
-            let work = intake::accept(file, feed, rules, &store, now, reason, &by, *dry_run);
+            let said = intake::Answer { which: file, reason, by: &open::operator(), dry_run: *dry_run };
+            let work = intake::accept(&said, feed, rules, &store, now);
             progress::watched("reading", out, work).await?
         }
         Act::Refuse(Answer { file, reason, dry_run }) => {
             let feed = feed_of(&store, file).await?;
             let (feed, rules) = feed_named(&settings, &feed)?;
-            intake::refuse(file, feed, rules, &store, now, reason, &open::operator(), *dry_run).await?
+            let said = intake::Answer { which: file, reason, by: &open::operator(), dry_run: *dry_run };
+            intake::refuse(&said, feed, rules, &store, now).await?
         }
     };
     if out.is_json() {

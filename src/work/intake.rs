@@ -136,23 +136,32 @@ pub async fn import(
     desk.judge(&source, &out, false).await
 }
 
+/// What an operator says about a held file.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Its name, or the start of its sha256.
+    pub which: &'a str,
+    /// For the record.
+    pub reason: &'a str,
+    /// Who says so.
+    pub by: &'a str,
+    /// Only look what would be.
+    pub dry_run: bool,
+}
+
 /// Lets a held file in, as it was judged, without the brake.
 ///
 /// # Errors
 /// [`IntakeError::Which`] when no held file, or more than one, has this name or digest.
-#[expect(clippy::too_many_arguments, reason = "the feed's four, and what the operator says")]
 pub async fn accept(
-    which: &str,
+    answer: &Answer<'_>,
     feed: &Feed,
     rules: &TenantRules,
     store: &Store,
     now: DateTime<Utc>,
-    reason: &str,
-    by: &str,
-    dry_run: bool,
 ) -> Result<FileReport, IntakeError> {
     let desk = Desk::new(feed, rules, store, now);
-    let held = desk.find_held(which).await?;
+    let held = desk.find_held(answer.which).await?;
     let desk = if held.file == reading_name(&feed.name) { desk.of_readings() } else { desk };
     let folder = desk.folder()?;
     let name = resting(&held);
@@ -163,12 +172,12 @@ pub async fn accept(
         return Err(IntakeError::File { file: Place::Held.path(&name), why });
     }
     let out = Out {
-        folder: (!dry_run).then_some(&folder),
+        folder: (!answer.dry_run).then_some(&folder),
         from: Some((Place::Held, &name)),
         name: &held.file,
         held: Some(&held),
-        by,
-        why: reason,
+        by: answer.by,
+        why: answer.reason,
     };
     desk.judge(&source, &out, true).await
 }
@@ -177,17 +186,14 @@ pub async fn accept(
 ///
 /// # Errors
 /// As [`accept`].
-#[expect(clippy::too_many_arguments, reason = "the feed's four, and what the operator says")]
 pub async fn refuse(
-    which: &str,
+    answer: &Answer<'_>,
     feed: &Feed,
     rules: &TenantRules,
     store: &Store,
     now: DateTime<Utc>,
-    reason: &str,
-    by: &str,
-    dry_run: bool,
 ) -> Result<FileReport, IntakeError> {
+    let Answer { which, reason, by, dry_run } = *answer;
     let desk = Desk::new(feed, rules, store, now);
     let held = desk.find_held(which).await?;
     let mut report = desk.known_report(&held);

@@ -3,7 +3,7 @@
 use firstpass::store::{Open, Store};
 use firstpass::work::intake;
 
-use super::{FeedDesk, at, roster};
+use super::{FeedDesk, at, roster, said};
 use crate::pg;
 
 const HEAD: &str = "WorkerID,FullName,HireDate,CountryCode,ManagerID,WorkerStatus";
@@ -67,7 +67,7 @@ async fn story(mut desk: FeedDesk) -> Vec<String> {
     say(desk.drop_file("c.csv", roster(HEAD, &third)).await);
     desk.feed.max_changes = 0;
     say(desk.drop_file("d.csv", roster(HEAD, &["1,Ada,2027-03-09,DE,7,Active"])).await);
-    say(intake::accept("d.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "yes", "ada", false).await.unwrap());
+    say(intake::accept(&said("d.csv", "yes", false), &desk.feed, &desk.rules, &desk.store, desk.now).await.unwrap());
     say(desk.drop_file("e.csv", format!("{HEAD}\n1,\"Ada")).await);
     told.extend(dry.changes.iter().map(|change| format!("{change:?}")));
     for now in ["2027-02-01T01:00:00Z", "2027-02-03T00:00:00Z", "2027-02-03T00:01:00Z"] {

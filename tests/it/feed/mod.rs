@@ -22,7 +22,7 @@ use firstpass::rules::calendar::{Schedule, Zone};
 use firstpass::rules::channel::{ChannelRules, Mismatch};
 use firstpass::rules::guard::{ForeignPass, GuardRules, Leave, PassRules};
 use firstpass::store::{Open, Store};
-use firstpass::work::intake::{self, IntakeError};
+use firstpass::work::intake::{self, Answer, IntakeError};
 
 /// One feed with its folder and state.
 pub(crate) struct FeedDesk {
@@ -79,6 +79,11 @@ pub(crate) fn feed(name: &str, folder: PathBuf) -> Feed {
         encoding: None,
         date_format: None,
     }
+}
+
+/// What Ada says about a held file.
+pub(crate) fn said<'a>(which: &'a str, reason: &'a str, dry_run: bool) -> Answer<'a> {
+    Answer { which, reason, by: "ada", dry_run }
 }
 
 impl FeedDesk {

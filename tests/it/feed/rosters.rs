@@ -2,7 +2,7 @@
 
 use firstpass::work::intake;
 
-use super::{FeedDesk, at, counts, feed, roster};
+use super::{FeedDesk, at, counts, feed, roster, said};
 
 const HEAD: &str = "WorkerID,FullName,HireDate,CountryCode,ManagerID,WorkerStatus";
 
@@ -224,11 +224,11 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
     let sha = report.sha256.clone();
 
     let (feed, rules, store) = (desk.feed.clone(), desk.rules.clone(), desk.store.clone());
-    let dry = intake::accept("big.csv", &feed, &rules, &store, desk.now, "told by phone", "ada", true).await.unwrap();
+    let dry = intake::accept(&said("big.csv", "told by phone", true), &feed, &rules, &store, desk.now).await.unwrap();
     assert_eq!((dry.added, dry.changes.len()), (100, 100));
     assert!(desk.hires().await.is_empty(), "a dry run writes nothing");
     let taken =
-        intake::accept(&sha[..8], &feed, &rules, &store, desk.now, "told by phone", "ada", false).await.unwrap();
+        intake::accept(&said(&sha[..8], "told by phone", false), &feed, &rules, &store, desk.now).await.unwrap();
     assert_eq!((taken.state.as_str(), taken.added), ("taken", 100));
     assert_eq!(desk.hires().await.len(), 100);
     assert_eq!(desk.ask("SELECT state FROM file").await, ["taken"]);
@@ -236,14 +236,14 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
         desk.ask("SELECT why || ' by ' || by_whom FROM event WHERE what = 'file-taken'").await,
         ["told by phone by ada"]
     );
-    assert!(intake::accept(&sha, &feed, &rules, &store, desk.now, "x", "ada", false).await.is_err());
+    assert!(intake::accept(&said(&sha, "x", false), &feed, &rules, &store, desk.now).await.is_err());
 
     // 21 of 100 pending moved: a share above 0.2.
     let report = desk.drop_file("moved.csv", many(0, 21, "2027-04-01")).await;
     assert_eq!(report.state, "held");
     assert!(report.why.contains("21 of 100 pending hires"), "{}", report.why);
     let refused =
-        intake::refuse("moved.csv", &feed, &rules, &store, desk.now, "a mistake", "ada", false).await.unwrap();
+        intake::refuse(&said("moved.csv", "a mistake", false), &feed, &rules, &store, desk.now).await.unwrap();
     assert_eq!(refused.state, "refused");
     assert!(refused.now_at.starts_with("rejected/moved."));
     let report = desk.drop_file("moved2.csv", many(0, 21, "2027-04-02")).await;
@@ -264,7 +264,7 @@ async fn held_bytes_are_what_was_judged() {
     let report = desk.drop_file("big.csv", many(0, 5, "2027-03-01")).await;
     std::fs::write(desk.folder().join(&report.now_at), many(0, 6, "2027-03-01")).unwrap();
     let error =
-        intake::accept("big.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false).await.unwrap_err();
+        intake::accept(&said("big.csv", "x", false), &desk.feed, &desk.rules, &desk.store, desk.now).await.unwrap_err();
     assert!(error.to_string().contains("not what was judged"), "{error}");
     assert!(desk.hires().await.is_empty());
 }
@@ -305,7 +305,7 @@ async fn import_leaves_the_file_and_a_dry_run_writes_nothing() {
     std::fs::write(&file, roster(HEAD, &["3,Cy,2027-03-01,DE,7,Active"])).unwrap();
     let report = intake::import(&file, &desk.feed, &desk.rules, &desk.store, desk.now, false).await.unwrap();
     assert_eq!(report.state, "held");
-    let taken = intake::accept("elsewhere.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "x", "ada", false)
+    let taken = intake::accept(&said("elsewhere.csv", "x", false), &desk.feed, &desk.rules, &desk.store, desk.now)
         .await
         .unwrap();
     assert_eq!((taken.state.as_str(), desk.hires().await.len()), ("taken", 2));

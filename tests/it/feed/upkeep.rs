@@ -5,7 +5,7 @@ use std::time::Duration;
 use firstpass::feed::Eyes;
 use firstpass::work::intake;
 
-use super::{FeedDesk, at, counts, feed, roster};
+use super::{FeedDesk, at, counts, feed, roster, said};
 
 const HEAD: &str = "employee_id,start_date,zone";
 
@@ -103,7 +103,7 @@ async fn i18_files_go_a_month_after_they_were_read_and_nothing_else_ever() {
         roster(HEAD, &["3,2027-03-01,Europe/Berlin", "4,2027-03-01,Europe/Berlin", "5,2027-03-01,Europe/Berlin"]),
     )
     .await;
-    intake::refuse("many.csv", &desk.feed, &desk.rules, &desk.store, desk.now, "no", "ada", false).await.unwrap();
+    intake::refuse(&said("many.csv", "no", false), &desk.feed, &desk.rules, &desk.store, desk.now).await.unwrap();
     assert!(desk.names("held").is_empty(), "its report went along");
     // What others put there, and what waits.
     let mine = ["hires.csv", "notes.rejected.csv", "old.20200101T000000Z.csv", "keep.20200101T000000Z-xyzxyzxy.csv"];
@@ -208,7 +208,7 @@ async fn contract_4_missed_is_only_whom_no_earlier_file_named_and_who_started_ju
     other.now = at("2027-02-01T12:00:00Z");
     other.feed.max_new = 0;
     other.drop_file("held.csv", roster(HEAD, &["ahead,2027-02-20,Europe/Berlin"])).await;
-    intake::refuse("held.csv", &other.feed, &other.rules, &other.store, other.now, "no", "ada", false).await.unwrap();
+    intake::refuse(&said("held.csv", "no", false), &other.feed, &other.rules, &other.store, other.now).await.unwrap();
     other.drop_file("bad.csv", "who,when\n").await;
     other.feed.max_new = 1000;
     let first = other.drop_file("first.csv", roster(HEAD, &rows)).await;
