@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{FeedDesk, counts, roster};
+use super::{FeedDesk, at, counts, roster};
 
 const HEAD: &str = "employee_id,start_date,zone";
 
@@ -128,4 +128,16 @@ async fn f27_a_file_that_is_written_while_it_is_read_is_not_taken() {
     assert!(reports.is_empty(), "{reports:?}");
     assert!(desk.hires().await.is_empty());
     assert_eq!((desk.names(""), desk.names("work")), (vec!["hires.csv".to_owned()], vec![]), "for the next poll");
+}
+
+/// By a clock that was ahead every start was over; the same bytes are then a question of their own.
+#[tokio::test]
+async fn f21_a_file_that_was_read_by_a_clock_that_was_ahead_is_judged_anew() {
+    let mut desk = FeedDesk::new().await;
+    let text = roster(HEAD, &["1,2027-03-01,Europe/Berlin"]);
+    desk.now = at("2027-06-01T00:00:00Z");
+    assert_eq!(desk.drop_file("a.csv", &text).await.past, 1);
+    desk.now = at("2027-02-01T00:00:00Z");
+    assert_eq!(desk.drop_file("b.csv", &text).await.added, 1);
+    assert_eq!(desk.drop_file("c.csv", &text).await.why, "the same bytes as were taken last: nothing changed");
 }

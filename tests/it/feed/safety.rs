@@ -3,8 +3,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use firstpass::work::intake;
 
 use super::{FeedDesk, roster};
 
@@ -125,4 +128,16 @@ async fn t06_f50_a_folder_open_to_everybody_or_missing_is_refused() {
     std::fs::remove_dir_all(desk.folder()).unwrap();
     let error = desk.try_poll().await.unwrap_err().to_string();
     assert!(error.contains("cannot be used"), "{error}");
+}
+
+/// `/proc/self/mem` is an ordinary file by its looks, and every reading of its first byte fails.
+#[tokio::test]
+async fn f17_what_our_own_disk_cannot_read_is_no_verdict_on_the_file() {
+    let desk = FeedDesk::new().await;
+    let (feed, rules, store) = (&desk.feed, &desk.rules, &desk.store);
+    let taken = intake::import(Path::new("/proc/self/mem"), feed, rules, store, desk.now, false).await;
+    let error = taken.unwrap_err().to_string();
+    assert!(error.starts_with("mem: ") && error.contains("os error 5"), "{error}");
+    assert_eq!(desk.ask("SELECT state FROM file").await, [""; 0], "nothing was read, so nothing was rejected");
+    assert_eq!(desk.names("rejected"), [""; 0]);
 }

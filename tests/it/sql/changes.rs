@@ -4,7 +4,7 @@
 use firstpass::work::intake;
 
 use super::{Hr, desk, read, sql};
-use crate::feed::{FeedDesk, counts};
+use crate::feed::{FeedDesk, at, counts, said};
 
 const TABLE: &str =
     "CREATE TABLE e (employee_id VARCHAR(20), hire_date VARCHAR(20), country CHAR(2), updated_at TIMESTAMP NULL)";
@@ -12,9 +12,9 @@ const TABLE: &str =
 async fn answer(desk: &FeedDesk, which: &str, yes: bool) -> String {
     let (feed, rules, store, now) = (&desk.feed, &desk.rules, &desk.store, desk.now);
     let report = if yes {
-        intake::accept(which, feed, rules, store, now, "checked", "ada", false).await
+        intake::accept(&said(which, "checked", false), feed, rules, store, now).await
     } else {
-        intake::refuse(which, feed, rules, store, now, "wrong", "ada", false).await
+        intake::refuse(&said(which, "wrong", false), feed, rules, store, now).await
     };
     report.unwrap().state
 }
@@ -160,4 +160,80 @@ async fn f12_a_crash_between_the_rows_and_the_watermark_loses_nothing() {
     assert_eq!(desk.names("work"), [""; 0]);
     assert!(desk.text(&first.rejected_at).contains("03/04/2027"), "each rejected row stands in a file");
     assert_eq!(files(&desk).await, ["taken 2"]);
+}
+
+#[tokio::test]
+async fn a_row_from_the_future_silences_no_feed() {
+    for hr in Hr::all().await {
+        let mut desk = changes(&hr).await;
+        insert(&hr, "1", "2027-03-01", "10:00:00").await;
+        // MariaDB's TIMESTAMP ends in 2038.
+        hr.run("INSERT INTO e VALUES ('2', '2027-03-01', 'DE', '2037-01-01 00:00:00')").await;
+        assert_eq!(read(&mut desk).await.added, 2, "{}", hr.engine);
+        assert_eq!(mark(&desk).await, "2027-01-01 10:00:00", "{}", hr.engine);
+        insert(&hr, "3", "2027-03-01", "11:00:00").await;
+        assert_eq!(read(&mut desk).await.added, 1, "{}", hr.engine);
+        assert_eq!(mark(&desk).await, "2027-01-01 11:00:00", "{}", hr.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_mark_on_record_that_lies_in_the_future_is_not_gone_on_from() {
+    let hr = Hr::sqlite();
+    let mut desk = changes(&hr).await;
+    insert(&hr, "1", "2027-03-01", "10:00:00").await;
+    read(&mut desk).await;
+    desk.write_sql("UPDATE meta SET value = replace(value, '2027-01-01', '2037-01-01') WHERE key = 'watermark/hr'")
+        .await;
+    assert_eq!(mark(&desk).await, "2037-01-01 10:00:00");
+    insert(&hr, "2", "2027-03-01", "11:00:00").await;
+    assert_eq!(read(&mut desk).await.added, 1, "all rows, from the first on");
+    assert_eq!(mark(&desk).await, "2027-01-01 11:00:00");
+}
+
+/// By a clock that was ahead the starts were over.
+#[tokio::test]
+async fn f21_what_was_read_by_a_clock_that_was_ahead_is_judged_anew() {
+    let hr = Hr::sqlite();
+    let (right, ahead) = (at("2027-02-01T00:00:00Z"), at("2027-06-01T00:00:00Z"));
+    let mut desk = changes(&hr).await;
+    insert(&hr, "1", "2027-03-01", "10:00:00").await;
+    insert(&hr, "2", "2027-03-01", "11:00:00").await;
+    desk.now = ahead;
+    let report = read(&mut desk).await;
+    assert_eq!((report.added, report.past), (0, 2));
+    desk.now = right;
+    let report = read(&mut desk).await;
+    assert_eq!((report.added, report.past), (2, 0), "both, also the one before the mark");
+
+    // The same, when the query has all rows each time.
+    let mut desk = super::desk(&hr, "SELECT employee_id, hire_date, country FROM e").await;
+    desk.now = ahead;
+    assert_eq!(read(&mut desk).await.past, 2);
+    desk.now = right;
+    assert_eq!(read(&mut desk).await.added, 2, "the same rows");
+}
+
+#[tokio::test]
+async fn f12_a_reading_that_was_cut_off_is_thrown_away_and_nothing_that_others_put_beside_it() {
+    let hr = Hr::sqlite();
+    let mut desk = changes(&hr).await;
+    insert(&hr, "1", "2027-03-01", "10:00:00").await;
+    read(&mut desk).await;
+    let head = "\"employee_id\",\"hire_date\",\"country\",\"updated_at\"\n";
+    let half = format!("{head}\"9\",\"2027-03-01\",\"DE\",\"2027-01-01 10:00:00\"\n");
+    for ours in ["work/hr.reading.csv", "work/hr.reading-2.csv"] {
+        desk.write(ours, &half);
+    }
+    let others = ["hires.csv", "hr.csv", "hr.reading.csv.bak"];
+    for name in others {
+        desk.write(&format!("work/{name}"), "of somebody else");
+    }
+    assert_eq!(read(&mut desk).await.unchanged, 1);
+    assert_eq!(desk.names("work"), [""; 0]);
+    assert_eq!(desk.hires().await.len(), 1, "nobody of the reading that was cut off");
+    assert_eq!(desk.names(""), others, "where their owner finds them");
+    for name in others {
+        assert_eq!(desk.text(name), "of somebody else");
+    }
 }
