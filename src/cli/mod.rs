@@ -11,6 +11,7 @@ pub mod completions;
 pub mod config;
 pub mod end;
 pub mod feed;
+pub mod health;
 pub mod hire;
 pub mod import;
 mod logs;
@@ -23,6 +24,7 @@ pub mod plan;
 pub mod preview;
 mod privacy;
 mod progress;
+mod reload;
 pub mod rhythm;
 pub mod run;
 pub mod sandbox;
@@ -72,6 +74,11 @@ enum Command {
     /// the models alone, at real time.
     #[command(after_help = sandbox::serve::HOW)]
     Sandbox(sandbox::Args),
+    /// Is the running service alive? For containers: asks its port, or the state when there is none.
+    #[command(
+        after_help = "Example: firstpass health --json\n\nExit status: 0 its loops moved lately and its state can be written; 1 not, or nobody runs; 78 settings\nunusable. Microsoft, mail and lateness have no part in it: /readyz speaks of them."
+    )]
+    Health,
     /// Every setting and file, one line each with the fix.
     #[command(
         after_help = "Example: firstpass check --offline\n\nExit status: 0 all is well, 1 something is wrong, 78 settings unusable."
@@ -141,6 +148,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
         Command::Run(run) => run::run(&run, config, out).await,
         Command::Sandbox(args) => Box::pin(sandbox::sandbox(&args, out)).await,
         Command::Check(check) => check::check(&check, config, out).await,
+        Command::Health => health::health(config, out).await,
         Command::Plan(plan) => plan::plan(&plan, config, out).await,
         Command::Import(import) => import::import(&import, config, out).await,
         Command::Feed(act) => feed::act(act, config, out).await,
@@ -160,6 +168,7 @@ impl Command {
             // It shows trouble on purpose, and tells of it in its own words.
             Self::Sandbox(_) => logs::Level::Error,
             Self::Run(_)
+            | Self::Health
             | Self::Check(_)
             | Self::Plan(_)
             | Self::Import(_)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -18,16 +18,17 @@ use super::end::{End, Trouble, chain};
 use super::out::Out;
 use super::rhythm::{self, FeedStanding, answer};
 use super::words::utc_text;
-use super::{import, open, progress};
+use super::{import, open, progress, reload};
 use crate::clock::Clock;
 use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
-use crate::serve::Port;
+use crate::serve::{Port, notify};
 use crate::store::{FileRow, Gate, StoreError, Tally};
+use crate::work::Work;
 use crate::work::feeds::{self, FeedsRead};
+use crate::work::service::{self, Course};
 use crate::work::tick::{Feeds, tick};
-use crate::work::{Work, service};
 
 /// How it runs.
 #[derive(Debug, clap::Args)]
@@ -54,11 +55,24 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
         error!("{tenant}; the other tenants are served");
     }
     info!(version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
-    let port = open_port(&settings).await?;
-    let (_current, seen) = watch::channel(Arc::clone(&work));
+    serve(work, config, &stop).await
+}
+
+/// The service with everything around it: the port, systemd, SIGHUP.
+async fn serve(work: Arc<Work>, config: &Path, stop: &CancellationToken) -> Result<End, Trouble> {
+    let port = open_port(&work.settings).await?;
+    let hangups = reload::hangups()?;
+    let (current, seen) = watch::channel(work);
+    // One at a time: the next is made of the one in force.
+    let (next, reloads) = mpsc::channel(1);
     let serving = CancellationToken::new();
-    let served = port.map(|port| tokio::spawn(port.serve(seen, serving.clone())));
-    let ended = service::run(&work, &stop).await.map_err(|error| Trouble::Failed(chain(&error)));
+    let served = port.map(|port| tokio::spawn(port.serve(seen.clone(), serving.clone())));
+    let reloading = tokio::spawn(reload::keep_reloading(hangups, config.to_owned(), seen.clone(), next));
+    let telling = tokio::spawn(notify::keep_telling(seen, stop.clone()));
+    let course = Course { stop, reloads, current: &current, ready: &notify::ready };
+    let ended = service::run(course).await.map_err(|error| Trouble::Failed(chain(&error)));
+    reloading.abort();
+    telling.abort();
     serving.cancel();
     if let Some(served) = served {
         // It ends within a second.
@@ -74,7 +88,7 @@ async fn open_port(settings: &Settings) -> Result<Option<Port>, Trouble> {
 }
 
 /// A tenant whose credential cannot be read stops alone, and is told once; 78 only when there is no other.
-fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
+pub(super) fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
     let enabled = || settings.tenants.iter().filter(|tenant| tenant.enabled);
     let now = Clock::System.now();
     let unusable: Vec<(&Tenant, EntraError)> =

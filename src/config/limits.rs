@@ -24,6 +24,15 @@ pub struct Limits {
     pub in_hand: Duration,
     /// A tick claims nobody new after this: leases in hand and the heartbeat must not wait for Graph.
     pub tick: Duration,
+    /// A loop of the service that did not advance for so long hangs. Longer than any single wait in one:
+    /// a mail server that answers each command at the last moment takes four minutes to dial, and a
+    /// clock that was set back by less than two lets the scheduler pause so long.
+    pub hung: Duration,
+    /// A state that refuses every tick for so long is gone. A backup may hold it for a minute (F18).
+    pub state_away: Duration,
+    /// Who asks whether the service is ready hears what was found so long ago at most: each look signs
+    /// in at the mail server and at the tenant.
+    pub look_again: Duration,
     /// Attempts under way at once. Each asks Graph a dozen questions; the mail pace is the real bound.
     pub at_once: usize,
     /// Bytes of one Graph answer. A page of passes or methods is a few kilobytes.
@@ -43,6 +52,9 @@ impl Default for Limits {
             lease_left: Duration::from_mins(2),
             in_hand: Duration::from_mins(10),
             tick: Duration::from_secs(20),
+            hung: Duration::from_mins(5),
+            state_away: Duration::from_mins(2),
+            look_again: Duration::from_secs(30),
             at_once: 4,
             graph_body: 4 * 1024 * 1024,
             smtp_line: 4096,

@@ -171,6 +171,11 @@ impl Tenant {
         })
     }
 
+    /// `name` in the settings.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The `Date` header of the newest answer, of Graph or of the sign-in, minus our clock at that
     /// moment; to the second.
     pub fn skew(&self) -> Option<TimeDelta> {

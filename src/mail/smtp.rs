@@ -145,6 +145,24 @@ impl Smtp {
         }
     }
 
+    /// Connects anew, signs in, asks whether the sender is taken, takes the question back and says
+    /// goodbye. No recipient is named and nothing is sent; `told` learns what was done.
+    ///
+    /// # Errors
+    /// Any [`MailFailure`] but those about a recipient or a letter.
+    pub async fn look(&self, token: Option<&SecretString>, told: &mut Vec<String>) -> Result<(), MailFailure> {
+        let Inner { mail, server, tls, step, .. } = &*self.inner;
+        let mut connection = Connection::open(server, self.domain(), tls, token, *step, told).await?;
+        let sort = |trouble: Trouble| trouble.sort(Step::Sender, &self.server(), &[]);
+        let from = message::address(&mail.from.address).map_err(|error| sort(Trouble::Unfit(error.to_string())))?;
+        connection.command(*step, Mail::new(Some(from), Vec::new())).await.map_err(sort)?;
+        told.push(format!("the sender {} is taken", mail.from.address.as_str()));
+        connection.command(*step, Rset).await.map_err(sort)?;
+        // Whether the server answers does not matter any more.
+        let _ = connection.command(step.min(&PROBE).to_owned(), Quit).await;
+        Ok(())
+    }
+
     /// Says goodbye on the kept connection, if there is one.
     pub async fn close(&self) {
         if let Some(mut connection) = self.inner.kept.lock().await.take() {

@@ -2,10 +2,13 @@
 //!
 //! Only GET and HEAD, no TLS, no login, nothing about a person: it listens on loopback unless told
 //! otherwise. One request a connection, each bounded in size and time, and few at once: whoever
-//! floods the port starves the port, not the letters. Read on in [`ready`] (can it do its job?),
-//! [`metrics`] (the figures), `notify` (what systemd is told). Being alive is [`crate::work::pulse`]'s.
+//! floods the port starves the port, not the letters. Read on in `health` (the two answers), [`metrics`]
+//! (the figures), [`notify`] (what systemd is told). What alive and ready mean is decided in
+//! [`crate::work::pulse`] and [`crate::work::ready`].
 
+mod health;
 pub mod metrics;
+pub mod notify;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+pub use self::health::Alive;
 use self::metrics::{Form, Metrics};
 use crate::work::Work;
 
@@ -85,9 +89,17 @@ impl Port {
         }
     }
 
+    /// Where it is, with the port that was free when 0 was asked for.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
     /// Answers until `stop`; then what is under way may end.
     pub async fn serve(self, work: Current, stop: CancellationToken) {
-        if let Ok(address) = self.0.local_addr() {
+        if let Ok(address) = self.address() {
             info!(%address, "health and metrics are at http://{address}");
         }
         let router = router(work);
@@ -138,11 +150,11 @@ async fn answer(stream: TcpStream, router: Router) {
 fn router(work: Current) -> Router {
     let figures = Arc::new(Metrics::beginning(work.borrow().clock.now()));
     let figures = Router::new().route("/metrics", get(metrics_text)).with_state((work.clone(), figures));
-    Router::new().route("/healthz", get(healthz)).with_state(work).merge(figures)
-}
-
-async fn healthz() -> Response {
-    text(StatusCode::OK, "alive\n".to_owned())
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .with_state(work)
+        .merge(figures)
 }
 
 async fn metrics_text(State((work, figures)): State<(Current, Arc<Metrics>)>, headers: HeaderMap) -> Response {

@@ -142,6 +142,30 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether a `run` serves this state now. PostgreSQL is shared by several: always.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the lock cannot be looked at.
+    pub fn is_served(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite { path, .. } = self else { return Ok(true) };
+        let mut beside = path.clone().into_os_string();
+        beside.push(".lock");
+        let beside = PathBuf::from(beside);
+        let file = match File::open(&beside) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unusable(&beside, "opened", &error)),
+        };
+        // Shared, and let go at once: two who ask do not see each other.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(unusable(&beside, "looked at", &error)),
+        }
+    }
+}
+
 fn take_lock(beside: &Path, state: &Path) -> Result<Lock, StoreError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(beside);
     let mut file = opened.map_err(|error| unusable(beside, "opened", &error))?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
+use super::pulse::Loop;
 use super::{Served, Work, lock};
 use crate::entra;
 use crate::rules::calendar::{Morning, Zone};
@@ -64,7 +65,9 @@ impl<'w> Attempt<'w> {
         Self { work, served, claimed, taken: Instant::now(), seen: None }
     }
 
+    /// The time; each step asks it, so the sender moves.
     pub(super) fn now(&self) -> DateTime<Utc> {
+        self.work.pulse.beat(Loop::Sender);
         self.work.clock.now()
     }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::attempt::{Attempt, Setback, Stop, unanswered};
+use super::pulse::Loop;
 use super::wording;
 use crate::rules::attempt::{Cleared, PassAsk};
 use crate::rules::channel::{self, ChannelFacts, Named};
@@ -96,6 +97,7 @@ async fn answer<T>(
     permission: &str,
     got: Result<T, Failure>,
 ) -> Result<T, Stop> {
+    attempt.work.pulse.beat(Loop::Sender);
     let failure = match got {
         Ok(answer) => return Ok(answer),
         Err(failure) => failure,

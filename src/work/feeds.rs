@@ -5,8 +5,8 @@
 //! reads feeds beside its ticks: a slow database never delays a letter. Read on in [`super::intake`].
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -26,6 +26,9 @@ pub const HEAD_START: Duration = Duration::from_secs(2);
 
 /// A clock that was right is asked about again after so long, or when it jumped.
 const CLOCK_KNOWN: Duration = Duration::from_mins(10);
+
+/// A reading that takes longer hangs, most likely: a million rows take some minutes.
+const HANGS: Duration = Duration::from_mins(15);
 
 /// What a reading of feeds brought.
 #[derive(Debug, Default)]
@@ -140,6 +143,17 @@ async fn told_before(work: &Work, feed: &Feed, why: &str) -> bool {
     gates.iter().any(|gate| gate.name == name && gate.stopped.as_deref() == Some(why))
 }
 
+/// Once for each reading: in the log, and wherever gates are shown.
+async fn told_to_hang(work: &Work, feed: &Feed) {
+    let now = work.clock.now();
+    let why = "reading it takes more than 15 min: its folder or database hangs; the other feeds and all letters go on. \
+               Look after the share or the server";
+    error!(feed = %feed.name, "feed {}: {why}", feed.name);
+    if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(why)).await {
+        warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+    }
+}
+
 /// One bell for each feed, in the order of the settings, rung by the scheduler.
 pub(super) struct Bells {
     each: Vec<Bell>,
@@ -154,10 +168,35 @@ pub(super) struct Bells {
 struct Bell {
     poll: String,
     rung: Notify,
+    /// Called since its loop last looked.
+    called: AtomicBool,
     /// Called and not read to its end.
     wanted: AtomicBool,
+    /// Its loop answered since the last roll call.
+    heard: AtomicBool,
+    /// Since when it is being read.
+    reading: Mutex<Option<Instant>>,
+    /// This reading was told to take long.
+    told: AtomicBool,
     /// Took longer than the head start the last time.
     slow: AtomicBool,
+}
+
+/// While a feed is read; its end is seen also when the loop is torn off.
+struct Reading<'a>(&'a Bell);
+
+impl<'a> Reading<'a> {
+    fn begin(bell: &'a Bell, now: Instant) -> Self {
+        *lock(&bell.reading) = Some(now);
+        Self(bell)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.reading) = None;
+        self.0.told.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Bells {
@@ -166,6 +205,10 @@ impl Bells {
         let bell = |feed: &Feed| Bell {
             poll: feed.poll.clone().unwrap_or_else(|| settings.schedule.poll.clone()),
             rung: Notify::new(),
+            called: AtomicBool::new(false),
+            heard: AtomicBool::new(true),
+            reading: Mutex::default(),
+            told: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
             slow: AtomicBool::new(false),
         };
@@ -186,6 +229,7 @@ impl Bells {
     pub(super) fn ring(&self, poll: Option<&str>) {
         for bell in self.each.iter().filter(|bell| poll.is_none_or(|poll| bell.poll == poll)) {
             bell.wanted.store(true, Ordering::SeqCst);
+            bell.called.store(true, Ordering::SeqCst);
             bell.rung.notify_one();
         }
         self.rung.store(true, Ordering::SeqCst);
@@ -208,13 +252,37 @@ impl Bells {
         let (Some(feed), Some(bell)) = (work.settings.feeds.get(place), self.each.get(place)) else { return };
         loop {
             bell.rung.notified().await;
+            bell.heard.store(true, Ordering::SeqCst);
+            if !bell.called.swap(false, Ordering::SeqCst) {
+                continue;
+            }
             let began = Instant::now();
+            let reading = Reading::begin(bell, began);
             read_one(work, feed, &mut FeedsRead::default()).await;
+            drop(reading);
             bell.slow.store(began.elapsed() > HEAD_START, Ordering::SeqCst);
             bell.wanted.store(false, Ordering::SeqCst);
             self.done.notify_waiters();
             self.wake.notify_one();
         }
+    }
+
+    /// Asks every loop for a sign; says whether each gave one since the last time, or is reading. A
+    /// feed that hangs is told and is no reason to end the service, which serves the others and all
+    /// letters; a loop that is gone is one.
+    pub(super) async fn roll_call(&self, work: &Work) -> bool {
+        let mut all = true;
+        for (bell, feed) in self.each.iter().zip(&work.settings.feeds) {
+            let reading = *lock(&bell.reading);
+            let heard = bell.heard.swap(false, Ordering::SeqCst);
+            all &= heard || reading.is_some();
+            bell.rung.notify_one();
+            let long = reading.is_some_and(|since| since.elapsed() >= HANGS);
+            if long && !bell.told.swap(true, Ordering::SeqCst) {
+                told_to_hang(work, feed).await;
+            }
+        }
+        all
     }
 
     /// Waits for feeds that were called since the last tick, for a moment: a row may withdraw whom

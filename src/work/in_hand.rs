@@ -58,6 +58,13 @@ pub(super) struct InHand {
     next_try: DateTime<Utc>,
 }
 
+impl InHand {
+    /// Whose hire it is.
+    pub(super) fn tenant(&self) -> &str {
+        &self.claimed.hire.tenant
+    }
+}
+
 /// Between two tries of one letter.
 const PAUSE: TimeDelta = TimeDelta::seconds(30);
 

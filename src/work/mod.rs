@@ -15,6 +15,9 @@ pub mod intake;
 pub mod onboard;
 pub mod send;
 pub mod post;
+pub mod pulse;
+pub mod ready;
+mod reload;
 mod replan;
 pub mod service;
 pub mod settle;
@@ -33,6 +36,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use self::post::{Lenders, Post, PostError};
+use self::pulse::Pulse;
 use crate::clock::Clock;
 use crate::config::{self, Limits, Settings, SettingsError, TenantRules};
 use crate::counts::Counts;
@@ -54,6 +58,8 @@ pub struct Work {
     pub clock: Clock,
     /// What happened since it was made.
     pub counts: Counts,
+    /// Whether the loops of the service move.
+    pub pulse: Arc<Pulse>,
     limits: Limits,
     tenants: BTreeMap<String, Served>,
     /// This process, in leases.
@@ -71,6 +77,8 @@ pub struct Work {
     /// When Graph last said, to a feed, that this host's clock is right: by the wall, and by real time.
     clock_right: Mutex<Option<(DateTime<Utc>, Instant)>>,
     stopping: AtomicBool,
+    /// What was found when somebody last asked whether it is ready.
+    looked: tokio::sync::Mutex<Option<ready::Looked>>,
     /// While it stops: no last try for a letter goes on for longer.
     last_tries_until: Mutex<Option<Instant>>,
 }
@@ -139,6 +147,7 @@ impl Work {
             store,
             clock,
             counts,
+            pulse: Arc::new(Pulse::new(limits.hung, limits.state_away)),
             limits,
             tenants,
             worker: Uuid::new_v4(),
@@ -151,6 +160,7 @@ impl Work {
             certificates_seen: Mutex::default(),
             clock_right: Mutex::default(),
             stopping: AtomicBool::new(false),
+            looked: tokio::sync::Mutex::default(),
             last_tries_until: Mutex::default(),
         })
     }
@@ -174,6 +184,10 @@ impl Work {
 
     fn has_slots(&self) -> bool {
         lock(&self.slots).left > 0
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     /// From here on no hire is claimed.

@@ -102,6 +102,26 @@ impl Post {
         }
     }
 
+    /// Asks what can be asked without naming a recipient, for `check`: a mail server takes our login and
+    /// sender; of Graph it is only the token, since what proves the right to send is a POST.
+    ///
+    /// # Errors
+    /// As [`Self::dial`].
+    pub async fn look(&self, told: &mut Vec<String>) -> Result<(), MailFailure> {
+        match self {
+            Self::Smtp(smtp, None) => smtp.look(None, told).await,
+            Self::Smtp(smtp, Some(tenant)) => {
+                let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
+                smtp.look(Some(&token), told).await
+            }
+            Self::Graph(post) => {
+                post.tenant.token(Scope::Graph).await.map_err(|failure| graph::sort_before(&failure))?;
+                told.push(format!("tenant {} gives a token for Microsoft Graph", post.tenant.name()));
+                Ok(())
+            }
+        }
+    }
+
     /// Says goodbye to a mail server.
     pub async fn close(&self) {
         match self {
@@ -118,12 +138,7 @@ async fn dial_with_token(
     to: &MailAddress,
     told: &mut Vec<String>,
 ) -> Result<mail::Dialled, MailFailure> {
-    let no_token = |failure: Failure| match graph::sort_before(&failure) {
-        MailFailure::Busy { wait, .. } => MailFailure::Busy { why: format!("mail: {failure}"), wait },
-        MailFailure::Stopped(_) => MailFailure::Stopped(format!("mail: {failure}")),
-        _not_now => MailFailure::Unreachable(format!("mail: {failure}")),
-    };
-    let token = tenant.token(Scope::Outlook).await.map_err(no_token)?;
+    let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
     match smtp.dial_as(to, Some(&token), told).await {
         Err(MailFailure::TokenRefused(_)) => {
             tenant.token_refused().await;
@@ -131,10 +146,18 @@ async fn dial_with_token(
         }
         dialled => return dialled,
     }
-    let token = tenant.token(Scope::Outlook).await.map_err(no_token)?;
+    let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
     match smtp.dial_as(to, Some(&token), told).await {
         Err(MailFailure::TokenRefused(why)) => Err(MailFailure::Stopped(why)),
         dialled => dialled,
+    }
+}
+
+fn no_token(failure: &Failure) -> MailFailure {
+    match graph::sort_before(failure) {
+        MailFailure::Busy { wait, .. } => MailFailure::Busy { why: format!("mail: {failure}"), wait },
+        MailFailure::Stopped(_) => MailFailure::Stopped(format!("mail: {failure}")),
+        _not_now => MailFailure::Unreachable(format!("mail: {failure}")),
     }
 }
 

@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::info;
 
+use super::pulse::Loop;
 use super::{Work, lock};
 use crate::config::{TenantRules, tz_versions};
 use crate::rules::calendar::{self, Zone};
@@ -60,6 +61,7 @@ async fn replan_tenant(
         let page = work.store.open_hires(tenant, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(n_moved) };
         after = last.id;
+        work.pulse.beat(Loop::Upkeep);
         let moved: Vec<Planned> = page.iter().filter_map(|hire| replanned(hire, rules, why, now)).collect();
         n_moved += work.store.replan(now, &moved).await?;
     }

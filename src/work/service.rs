@@ -1,19 +1,22 @@
-//! The service: nudges by cron, a sleep between ticks, and an end on SIGTERM.
+//! The service: nudges by cron, a sleep between ticks, new settings on request, and an end on SIGTERM.
 //!
 //! The scheduler only nudges; whether something is due is decided from the database and the time
 //! (its cron can fire twice, late, or not at all: `deps` of the design say how). The sleep is at
 //! most `LONGEST_SLEEP` and the wall time is compared anew after it, so that suspend, clock steps
-//! and a dead scheduler cost seconds.
+//! and a dead scheduler cost seconds. New settings take their place between two ticks, see
+//! [`super::reload`]; that all this moves is told by [`super::pulse`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{mpsc, watch};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Work;
 use super::feeds::Bells;
+use super::pulse::Loop;
 use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
 use crate::store::StoreError;
 
@@ -25,6 +28,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 const NOTHING_DONE: Duration = Duration::from_secs(1);
 /// After a tick that our own database refused.
 const STATE_TROUBLE: Duration = Duration::from_secs(5);
+/// When the feeds' loops are asked for a sign: four times a minute.
+const ROLL_CALL: &str = "*/15 * * * * *";
 
 /// Feeds that are cut short end at once, but for one whose folder hangs: passes in hand go first.
 const FEEDS_END: Duration = Duration::from_millis(500);
@@ -40,22 +45,55 @@ pub enum ServiceError {
     State(#[from] StoreError),
 }
 
+/// What is asked of the service while it runs, and whom it tells.
+pub struct Course<'a> {
+    /// SIGTERM.
+    pub stop: &'a CancellationToken,
+    /// Workers with new settings ([`Work::successor`] of the one in force).
+    pub reloads: mpsc::Receiver<Arc<Work>>,
+    /// The worker in force.
+    pub current: &'a watch::Sender<Arc<Work>>,
+    /// Called when the loops run: at the start, and after each reload.
+    pub ready: &'a (dyn Fn() + Sync),
+}
+
+/// Why the ticks ended.
+enum Ended {
+    Stop,
+    Reload(Arc<Work>),
+}
+
 /// Runs until `stop` is cancelled; then finishes what is in hand within `schedule.stop_within`.
 ///
 /// # Errors
 /// [`ServiceError`]; trouble of feeds, Graph, mail or the state never ends the service.
-pub async fn run(work: &Arc<Work>, stop: &CancellationToken) -> Result<(), ServiceError> {
-    let bells = Arc::new(Bells::new(&work.settings));
-    let mut scheduler = schedule(&bells).await?;
-    bells.ring(None);
-    info!("ready");
-    let feeds = bells.serve(work);
-    let ended = ticks(work, &bells, stop, &mut scheduler).await;
-    if !feeds.end(FEEDS_END).await {
-        error!("a feed hangs in its folder or database; it is cut off");
+pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
+    let mut work = Arc::clone(&course.current.borrow());
+    work.pulse.begin();
+    let mut words = "ready";
+    loop {
+        let bells = Arc::new(Bells::new(&work.settings));
+        let mut scheduler = schedule(&bells, &work).await?;
+        bells.ring(None);
+        let feeds = bells.serve(&work);
+        info!("{words}");
+        (course.ready)();
+        let ended = ticks(&work, &bells, &mut course, &mut scheduler).await;
+        if !feeds.end(FEEDS_END).await {
+            error!("a feed hangs in its folder or database; it is cut off");
+        }
+        let ended = ended?;
+        let _ = scheduler.shutdown().await;
+        let next = match ended {
+            Ended::Stop => break,
+            Ended::Reload(next) => next,
+        };
+        if let Err(error) = work.hand_over_to(&next).await {
+            error!(%error, "passes of a tenant that is gone could not be deleted; they are settled later");
+        }
+        course.current.send_replace(Arc::clone(&next));
+        (work, words) = (next, "the new settings are in force");
     }
-    ended?;
-    let _ = scheduler.shutdown().await;
     info!("stopping: one last try for what is in hand");
     // The attempts under way had the other half.
     let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, work.stop()).await;
@@ -68,39 +106,40 @@ pub async fn run(work: &Arc<Work>, stop: &CancellationToken) -> Result<(), Servi
     Ok(())
 }
 
-/// Ticks until `stop`. Feeds are read beside them, with a head start of a moment.
+/// Ticks until `stop` or new settings. Feeds are read beside them, with a head start of a moment.
 async fn ticks(
-    work: &Work,
+    work: &Arc<Work>,
     bells: &Arc<Bells>,
-    stop: &CancellationToken,
+    course: &mut Course<'_>,
     scheduler: &mut JobScheduler,
-) -> Result<(), JobSchedulerError> {
+) -> Result<Ended, JobSchedulerError> {
     let mut before = work.clock.now();
-    while !stop.is_cancelled() {
+    while !course.stop.is_cancelled() {
         let now = work.clock.now();
         if before - now > CLOCK_WENT_BACK {
             // It would wait for the moment that it had planned by the clock that was ahead.
             let _ = scheduler.shutdown().await;
-            *scheduler = schedule(bells).await?;
+            *scheduler = schedule(bells, work).await?;
             bells.ring(None);
         }
         before = now;
         bells.head_start().await;
         let sleep = tokio::select! {
             ticked = tick(work, Feeds::Leave) => pause_after(work, ticked),
-            () = overdue(work, stop) => break,
+            () = overdue(work, course.stop) => break,
         };
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = bells.wake.notified() => {}
-            () = stop.cancelled() => {}
+            () = course.stop.cancelled() => {}
+            Some(next) = course.reloads.recv() => return Ok(Ended::Reload(next)),
         }
     }
-    Ok(())
+    Ok(Ended::Stop)
 }
 
-/// One job for each cron text of the feeds.
-async fn schedule(bells: &Arc<Bells>) -> Result<JobScheduler, JobSchedulerError> {
+/// One job for each cron text of the feeds, and one that asks whether they answer.
+async fn schedule(bells: &Arc<Bells>, work: &Arc<Work>) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
     for poll in bells.schedules() {
         let bells = Arc::clone(bells);
@@ -110,6 +149,16 @@ async fn schedule(bells: &Arc<Bells>) -> Result<JobScheduler, JobSchedulerError>
         })?;
         scheduler.add(job).await?;
     }
+    let (bells, work) = (Arc::clone(bells), Arc::clone(work));
+    let roll_call = Job::new_async(ROLL_CALL, move |_, _| {
+        let (bells, work) = (Arc::clone(&bells), Arc::clone(&work));
+        Box::pin(async move {
+            if bells.roll_call(&work).await {
+                work.pulse.beat(Loop::Intake);
+            }
+        })
+    })?;
+    scheduler.add(roll_call).await?;
     scheduler.start().await?;
     Ok(scheduler)
 }
@@ -123,13 +172,16 @@ async fn overdue(work: &Work, stop: &CancellationToken) {
 
 fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration {
     match ticked {
-        Ok(report) => match report.next_due {
-            Some(at) => {
-                let shortest = if report.n_attempts == 0 { NOTHING_DONE } else { SHORTEST_SLEEP };
-                (at - work.clock.now()).to_std().unwrap_or_default().clamp(shortest, LONGEST_SLEEP)
+        Ok(report) => {
+            work.pulse.beat(Loop::Sender);
+            match report.next_due {
+                Some(at) => {
+                    let shortest = if report.n_attempts == 0 { NOTHING_DONE } else { SHORTEST_SLEEP };
+                    (at - work.clock.now()).to_std().unwrap_or_default().clamp(shortest, LONGEST_SLEEP)
+                }
+                None => LONGEST_SLEEP,
             }
-            None => LONGEST_SLEEP,
-        },
+        }
         Err(error) => {
             error!("the state database cannot be written: {error}; nothing is issued until it can");
             STATE_TROUBLE

@@ -8,6 +8,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
+use super::pulse::Loop;
 use super::{MAIL, Slots, Work, credentials, feeds, lock, onboard, replan};
 use crate::feed::FileReport;
 use crate::rules::hire::Reason;
@@ -54,17 +55,24 @@ pub async fn tick(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
     let ticked = round(work, read).await;
     work.counts.in_hand(work.n_in_hand().await);
     work.count_tick(ticked.is_ok(), began.elapsed());
+    work.pulse.state_answered(ticked.is_ok());
     ticked
 }
 
 async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
     let now = work.clock.now();
-    let before = work.store.heartbeat(now).await?;
+    // A service whose feeds nobody calls must not look alive to who can only see the state.
+    let before = if work.pulse.moves(Loop::Intake) {
+        work.store.heartbeat(now).await?
+    } else {
+        work.store.last_heartbeat().await?
+    };
     if let Some(ahead) = before.filter(|before| *before - now > CLOCK_WENT_BACK) {
         warn!("the clock went back, from {ahead} to {now}; what it planned while it was ahead is looked at now");
         work.store.look_anew(now, ahead + TimeDelta::days(1)).await?;
     }
     replan::replan(work, now).await?;
+    work.pulse.beat(Loop::Upkeep);
     let mut report = TickReport { certificates: credentials::told(work, now), ..TickReport::default() };
     match read {
         Feeds::Read => {
@@ -134,6 +142,7 @@ async fn serve_lane(work: &Work, may_send: bool) -> Result<usize, StoreError> {
         let claimed = work.store.claim(now, work.worker, work.limits.lease, may_send && work.has_slots()).await?;
         let Some(claimed) = claimed else { break };
         n_attempts += 1;
+        work.pulse.beat(Loop::Sender);
         onboard::onboard(work, claimed).await?;
     }
     Ok(n_attempts)
