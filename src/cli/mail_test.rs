@@ -65,7 +65,7 @@ pub async fn test(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> 
     Ok(if told.error.is_none() { End::Done } else { End::NeedsAPerson })
 }
 
-fn mail_of<'a>(settings: &'a Settings, tenant: Option<&str>) -> Result<&'a Mail, Trouble> {
+pub(super) fn mail_of<'a>(settings: &'a Settings, tenant: Option<&str>) -> Result<&'a Mail, Trouble> {
     let Some(name) = tenant else { return Ok(&settings.mail) };
     let tenant = settings.tenant(name);
     tenant.map(|tenant| &tenant.mail).ok_or_else(|| {
@@ -74,7 +74,8 @@ fn mail_of<'a>(settings: &'a Settings, tenant: Option<&str>) -> Result<&'a Mail,
     })
 }
 
-async fn send(
+/// Sends it, and says who took it; with `dry_run` everything but that.
+pub(super) async fn send(
     post: &Post,
     mail: &Mail,
     to: &MailAddress,

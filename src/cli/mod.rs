@@ -79,9 +79,9 @@ enum Command {
         after_help = "Example: firstpass health --json\n\nExit status: 0 its loops moved lately and its state can be written; 1 not, or nobody runs; 78 settings\nunusable. Microsoft, mail and lateness have no part in it: /readyz speaks of them."
     )]
     Health,
-    /// Every setting and file, one line each with the fix.
+    /// Every setting, file, permission and connection, one line each with the fix. Changes nothing.
     #[command(
-        after_help = "Example: firstpass check --offline\n\nExit status: 0 all is well, 1 something is wrong, 78 settings unusable."
+        after_help = "Example: firstpass check --user ada.lovelace@contoso.example\n\nExit status: 0 all is well, 1 something is wrong, 78 settings unusable."
     )]
     Check(check::Args),
     /// Who starts when, and what will happen at which instant.
@@ -166,10 +166,9 @@ impl Command {
         match self {
             Self::Run(run) if !run.once => logs::Level::Info,
             // It shows trouble on purpose, and tells of it in its own words.
-            Self::Sandbox(_) => logs::Level::Error,
+            Self::Sandbox(_) | Self::Check(_) => logs::Level::Error,
             Self::Run(_)
             | Self::Health
-            | Self::Check(_)
             | Self::Plan(_)
             | Self::Import(_)
             | Self::Feed(_)

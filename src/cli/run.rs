@@ -98,7 +98,7 @@ pub(super) fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Troub
     };
     let mut lines: Vec<String> = unusable.iter().map(told).collect();
     if lines.len() == enabled().count() {
-        lines.push("no tenant is usable; mend the settings, `firstpass check --offline` shows them all".to_owned());
+        lines.push("no tenant is usable; mend the settings, `firstpass check` shows them all".to_owned());
         return Err(Trouble::Settings(lines.join("\n")));
     }
     Ok(lines)

@@ -39,7 +39,7 @@ pub struct Shown {
 /// The text of `config init`.
 pub fn init() -> String {
     let mut text = String::from(
-        "# firstpass settings. `firstpass check --offline` says whether they are right, and where not.\n\
+        "# firstpass settings. `firstpass check` says whether they are right, and where not.\n\
          # FIRSTPASS_SECTION__KEY in the environment overrides: FIRSTPASS_SCHEDULE__SEND_AT=06:30,\n\
          # FIRSTPASS_TENANT__CONTOSO__CLIENT_ID=…\n\
          # Edit [[tenant]], [[feed]] and [mail]; all other values here are the defaults. Lines such as\n\

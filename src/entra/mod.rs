@@ -9,6 +9,7 @@
 //! code, a token or a secret. Read on in [`passes`], then [`directory`], [`policy`], `http`, then how we
 //! sign in: `token`, [`credential`], `assertion`, `certificate`, `wire`.
 
+pub mod access;
 pub mod directory;
 pub mod passes;
 pub mod policy;

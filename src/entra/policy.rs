@@ -21,6 +21,8 @@ struct PolicyBody {
     maximum_lifetime_in_minutes: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     is_usable_once: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    default_length: Option<i64>,
     include_targets: Option<Vec<TargetBody>>,
     exclude_targets: Option<Vec<TargetBody>>,
 }
@@ -60,6 +62,7 @@ impl PolicyBody {
             shortest_min: self.minimum_lifetime_in_minutes?,
             longest_min: self.maximum_lifetime_in_minutes?,
             one_time: self.is_usable_once.unwrap_or(true),
+            code_length: self.default_length,
             include: targets(self.include_targets),
             exclude: targets(self.exclude_targets),
         })

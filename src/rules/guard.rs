@@ -106,6 +106,8 @@ pub struct Policy {
     pub longest_min: i64,
     /// All passes of the tenant are one-time.
     pub one_time: bool,
+    /// `defaultLength`: characters of a code; `None` when the answer does not say.
+    pub code_length: Option<i64>,
     /// Who may use a pass.
     pub include: Vec<Target>,
     /// Who may not; wins over `include`.
@@ -334,6 +336,14 @@ fn within_policy(wish: &PassRules, policy: &Policy, facts: &AccountFacts) -> Res
             "the tenant's Temporary Access Pass policy does not include this account; add it to an included group. firstpass looks again by itself",
         ));
     }
+    life(wish, policy)
+}
+
+/// What of our wish the policy's bounds leave, whoever it is for; `check` says it beforehand.
+///
+/// # Errors
+/// `policy-lifetime`.
+pub fn life(wish: &PassRules, policy: &Policy) -> Result<Order, Refusal> {
     let minutes = |duration: Duration| i64::try_from(duration.as_secs() / 60).unwrap_or(i64::MAX);
     let (wished, shortest) = (minutes(wish.lifetime), minutes(wish.shortest));
     if policy.longest_min <= shortest || wished < policy.shortest_min {

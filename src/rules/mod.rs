@@ -2,7 +2,7 @@
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
 //! Reading order: [`hire`], [`record`], [`dates`], [`status`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
-//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`verdict`], [`rhythm`].
+//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`registration`], [`verdict`], [`rhythm`].
 
 pub mod hire;
 pub mod headers;
@@ -21,6 +21,7 @@ pub mod pace;
 pub mod next;
 pub mod rhythm;
 pub mod permission;
+pub mod registration;
 pub mod unsettled;
 pub mod verdict;
 pub mod watermark;

@@ -147,6 +147,14 @@ const IN_ATTENTION: Sql = sql!(concat!(
     hire_columns!(),
     " FROM hire WHERE current = 1 AND state = 'attention' ORDER BY coalesce(start_at, 0), tenant, employee_id"
 ));
+/// The newest engagement of an account: $2 its name in lower case, $3 an employee id.
+const OF_USER: Sql = sql!(concat!(
+    "SELECT ",
+    hire_columns!(),
+    " FROM hire WHERE current = 1 AND tenant = $1
+        AND (lower(user_ref) = $2 OR lower(user_upn) = $2 OR employee_id = $3)
+      ORDER BY id DESC LIMIT 1"
+));
 const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
 const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
 
@@ -218,6 +226,18 @@ impl Store {
     pub async fn hires_in_attention(&self) -> Result<Vec<HireRow>, StoreError> {
         let hires: Vec<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(IN_ATTENTION)).fetch_all(db).await)?;
         hires.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The newest hire of the tenant whose account has this name (user principal name or object id, any
+    /// case), or who bears this employee id.
+    pub async fn hire_of_user(&self, tenant: &str, name: &str) -> Result<Option<HireRow>, StoreError> {
+        let hire: Option<RawHire> = on_reader!(self, |db, text| sqlx::query_as(text(OF_USER))
+            .bind(tenant)
+            .bind(name.to_lowercase())
+            .bind(name)
+            .fetch_optional(db)
+            .await)?;
+        hire.map(TryInto::try_into).transpose()
     }
 
     /// Every hire row, every engagement, by id.

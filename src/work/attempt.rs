@@ -54,7 +54,7 @@ pub(super) enum Setback {
 }
 
 /// Contract 5: clocks may differ by so much.
-pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 /// What a hire says whose letter cannot go out now.
 pub(super) const MAIL_WAITS: &str = "firstpass cannot send mail now; `firstpass check` says why. It goes on by itself";
 /// How long a hire waits when the clocks disagree.

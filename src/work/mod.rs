@@ -35,6 +35,7 @@ use chrono::{DateTime, Utc};
 use tracing::warn;
 use uuid::Uuid;
 
+pub use self::attempt::CLOCK_TOLERANCE;
 use self::post::{Lenders, Post, PostError};
 use self::pulse::Pulse;
 use crate::clock::Clock;

@@ -30,6 +30,9 @@ mod settings;
 mod sql;
 
 mod changes;
+mod check_online;
+mod check_online_faults;
+mod check_online_person;
 mod cli;
 mod crash;
 mod guards;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use firstpass::sandbox::tenant::{Effect, Fault, Kind, ModelGroup, ModelUser, When};
+use firstpass::sandbox::tenant::{Effect, Fault, Kind, ModelAccess, ModelGroup, ModelUser, When};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -125,6 +125,44 @@ async fn reads_look_as_documented() {
         let (status, body) = scene.get(&path).await;
         assert_eq!(status, 200, "{path}: {body}");
     }
+    check_journal(&scene.tenant);
+}
+
+/// The list of Conditional Access policies is in no stored example: its members as Microsoft's page of
+/// the list has them.
+#[tokio::test]
+async fn policies_of_conditional_access_look_as_documented() {
+    let example = json!({
+        "@odata.context": "",
+        "value": [{
+            "id": "", "displayName": "", "createdDateTime": null, "modifiedDateTime": null, "state": "disabled",
+            "sessionControls": null,
+            "conditions": {
+                "signInRiskLevels": [], "clientAppTypes": ["all"], "platforms": null, "locations": null,
+                "applications": { "includeApplications": ["None"], "excludeApplications": [], "includeUserActions": [] },
+                "users": {
+                    "includeUsers": ["None"], "excludeUsers": [], "includeGroups": [], "excludeGroups": [],
+                    "includeRoles": [], "excludeRoles": [],
+                },
+            },
+            "grantControls": {
+                "operator": "OR", "builtInControls": ["mfa"], "customAuthenticationFactors": [], "termsOfUse": [],
+            },
+        }],
+    });
+    let scene = Scene::new();
+    let path = "/identity/conditionalAccess/policies";
+    scene.tenant.edit(|d| d.access.push(ModelAccess::of_registration("Registration")));
+    assert_eq!(scene.get(path).await.0, 403, "Policy.Read.AuthenticationMethod is not enough");
+    scene.tenant.edit(|d| d.permissions.push("Policy.Read.All".to_owned()));
+    let (status, body) = scene.get(path).await;
+    assert_eq!((status.as_u16(), same_shape("$", &example, &body)), (200, Vec::new()), "{body}");
+    let (_, body) = scene.get(&format!("{path}?$select=id,displayName,state,conditions,grantControls")).await;
+    assert_eq!(
+        body["value"][0]["conditions"]["applications"]["includeUserActions"][0],
+        "urn:user:registersecurityinfo"
+    );
+    assert!(body["value"][0].get("sessionControls").is_none(), "{body}");
     check_journal(&scene.tenant);
 }
 

@@ -37,6 +37,7 @@ fn account(enabled: Option<bool>) -> Account {
 
 fn policy() -> Policy {
     Policy {
+        code_length: Some(8),
         enabled: true,
         shortest_min: 60,
         longest_min: 480,

@@ -159,6 +159,8 @@ async fn a_file_becomes_a_letter_between_two_processes_and_both_may_be_restarted
     let settings = ready["settings"].as_str().unwrap();
     let offline = firstpass(dir, &["--config", settings, "check", "--offline"]).output().unwrap();
     assert_eq!(offline.status.code(), Some(0), "{}", String::from_utf8_lossy(&offline.stdout));
+    let online = firstpass(dir, &["--config", settings, "check"]).output().unwrap();
+    assert_eq!(online.status.code(), Some(0), "{}", String::from_utf8_lossy(&online.stdout));
     let run = Told::start(dir, &["--config", settings, "run"]);
 
     drop_file(dir, "one.csv", &now_row("E1001"));

@@ -26,8 +26,8 @@ const KEYS: &str = r#"# Who is in the model tenant of `firstpass sandbox --serve
 
 [graph]
 # Each fault: what is asked, what happens instead, how often.
-#   any token user manager methods roles groups policy domains pass-list pass-get pass-create pass-delete
-#   send-mail
+#   any token user manager methods roles groups policy domains access pass-list pass-get pass-create
+#   pass-delete send-mail
 #   429 503 … (a status) · lost · lost-answer (it is done, the answer is lost) · late 30s · html · empty · half · no-code
 #   nothing (once) · 3 times · for 2m (from now) · always
 faults = [

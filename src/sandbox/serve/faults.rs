@@ -56,7 +56,7 @@ pub struct MailFault {
 }
 
 /// What Graph is asked, in the words of this file.
-pub const ASKED: [(&str, Option<Kind>); 14] = [
+pub const ASKED: [(&str, Option<Kind>); 15] = [
     ("any", None),
     ("token", Some(Kind::Token)),
     ("user", Some(Kind::User)),
@@ -66,6 +66,7 @@ pub const ASKED: [(&str, Option<Kind>); 14] = [
     ("groups", Some(Kind::Groups)),
     ("policy", Some(Kind::Policy)),
     ("domains", Some(Kind::Domains)),
+    ("access", Some(Kind::Access)),
     ("pass-list", Some(Kind::PassList)),
     ("pass-get", Some(Kind::PassGet)),
     ("pass-create", Some(Kind::PassCreate)),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::directory::{Directory, ModelContact, ModelDomain, ModelTarget, ModelUser, ROLES};
+use super::directory::{Directory, ModelAccess, ModelContact, ModelDomain, ModelTarget, ModelUser, ROLES};
 
 /// Members that an account has without `$select` (facts 3.1).
 pub(super) const USUAL: [&str; 11] = [
@@ -199,6 +199,46 @@ pub(super) fn organization(directory: &Directory) -> Map<String, Value> {
         "provisionedPlans": [],
         "verifiedDomains": domains,
     }))
+}
+
+/// A policy of Conditional Access; its id follows from its name.
+pub(super) fn access(policy: &ModelAccess) -> Value {
+    let id = policy.name.bytes().fold(0xC0_DE, |id: u128, byte| id.rotate_left(7) ^ u128::from(byte));
+    let controls = json!({
+        "operator": "OR",
+        "builtInControls": policy.controls,
+        "customAuthenticationFactors": [],
+        "termsOfUse": [],
+        "authenticationStrength": null,
+    });
+    json!({
+        "id": Uuid::from_u128(id),
+        "displayName": policy.name,
+        "createdDateTime": "2026-01-05T08:00:00Z",
+        "modifiedDateTime": null,
+        "state": policy.state,
+        "sessionControls": null,
+        "conditions": {
+            "signInRiskLevels": [],
+            "clientAppTypes": ["all"],
+            "platforms": null,
+            "locations": null,
+            "applications": {
+                "includeApplications": if policy.actions.is_empty() { vec!["All"] } else { Vec::new() },
+                "excludeApplications": [],
+                "includeUserActions": policy.actions,
+            },
+            "users": {
+                "includeUsers": policy.users,
+                "excludeUsers": [],
+                "includeGroups": [],
+                "excludeGroups": [],
+                "includeRoles": [],
+                "excludeRoles": [],
+            },
+        },
+        "grantControls": if policy.controls.is_empty() { Value::Null } else { controls },
+    })
 }
 
 /// The pass policy.

@@ -42,6 +42,8 @@ pub struct Directory {
     pub groups: BTreeMap<Uuid, ModelGroup>,
     /// The pass policy.
     pub policy: ModelPolicy,
+    /// Policies of Conditional Access.
+    pub access: Vec<ModelAccess>,
     /// The tenant's domains.
     pub domains: Vec<ModelDomain>,
     /// So long after the fact lists and single reads show a made or deleted pass.
@@ -167,6 +169,34 @@ pub enum ModelTarget {
     User(Uuid),
 }
 
+/// A policy of Conditional Access, as far as anybody here asks about one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelAccess {
+    /// `displayName`.
+    pub name: String,
+    /// `state`: `enabled`, `disabled`, `enabledForReportingButNotEnforced`.
+    pub state: String,
+    /// `includeUserActions`, e.g. `urn:user:registersecurityinfo`.
+    pub actions: Vec<String>,
+    /// `includeUsers`: `All`, `None`, object ids.
+    pub users: Vec<String>,
+    /// `builtInControls`: `mfa`, `block` …; none = no `grantControls`.
+    pub controls: Vec<String>,
+}
+
+impl ModelAccess {
+    /// Everybody needs MFA to register security information.
+    pub fn of_registration(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            state: "enabled".into(),
+            actions: vec!["urn:user:registersecurityinfo".into()],
+            users: vec!["All".into()],
+            controls: vec!["mfa".into()],
+        }
+    }
+}
+
 /// A domain of the tenant.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "Graph's own members")]
@@ -202,6 +232,7 @@ impl Default for Directory {
             contacts: BTreeMap::new(),
             groups: BTreeMap::new(),
             policy: ModelPolicy::default(),
+            access: Vec::new(),
             domains: vec![
                 ModelDomain::verified("Contoso.example"),
                 ModelDomain { default: false, initial: true, ..ModelDomain::verified("contoso.onmicrosoft.com") },

@@ -31,6 +31,8 @@ pub enum Kind {
     Policy,
     /// Organisation or domains.
     Domains,
+    /// Policies of Conditional Access.
+    Access,
     /// The list of passes.
     PassList,
     /// One pass.
@@ -67,6 +69,7 @@ impl Kind {
             ("GET", ["v1.0", "policies", "authenticationMethodsPolicy", "authenticationMethodConfigurations", _]) => {
                 Self::Policy
             }
+            ("GET", ["v1.0", "identity", "conditionalAccess", "policies"]) => Self::Access,
             ("POST", ["v1.0", "users", _, "sendMail"]) => Self::SendMail,
             ("GET", ["v1.0", "organization" | "domains", ..]) => Self::Domains,
             _ => Self::Other,

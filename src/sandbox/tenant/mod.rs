@@ -37,7 +37,8 @@ mod token;
 mod wire;
 
 pub use directory::{
-    Directory, ModelContact, ModelDomain, ModelGroup, ModelIdentity, ModelPolicy, ModelTarget, ModelUser, OneTimeDemand,
+    Directory, ModelAccess, ModelContact, ModelDomain, ModelGroup, ModelIdentity, ModelPolicy, ModelTarget, ModelUser,
+    OneTimeDemand,
 };
 pub use faults::{Echo, Effect, Fault, Lasts, When};
 pub use journal::{Kind, Seen};

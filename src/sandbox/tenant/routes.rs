@@ -44,6 +44,10 @@ const READ_DOMAINS: [&str; 4] =
 const READ_POLICY: [&str; 3] =
     ["Policy.Read.AuthenticationMethod", "Policy.ReadWrite.AuthenticationMethod", "Policy.Read.All"];
 
+/// The documented one, and the narrower one that newer tenants offer.
+const READ_ACCESS: [&str; 3] =
+    ["Policy.Read.All", "Policy.Read.ConditionalAccess", "Policy.ReadWrite.ConditionalAccess"];
+
 /// All paths of the model.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let passes = "/v1.0/users/{user}/authentication/temporaryAccessPassMethods";
@@ -63,6 +67,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1.0/users/{user}/sendMail", post(mail_routes::send_mail))
         .route("/v1.0/roleManagement/directory/roleAssignments", get(role_assignments))
         .route("/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/{method}", get(policy))
+        .route("/v1.0/identity/conditionalAccess/policies", get(access))
         .route("/v1.0/organization", get(organization))
         .route("/v1.0/domains", get(domains))
         .route(sign_in::SIGN_IN, get(sign_in::page).post(sign_in::try_it))
@@ -351,6 +356,22 @@ async fn policy(State(shared): State<Arc<Shared>>, caller: Caller, Path(method):
         return Err(Answer::error(404, "resourceNotFound", &format!("Resource '{method}' does not exist.")));
     }
     Ok(Answer::json(200, accounts::policy(&shared.lock().directory)))
+}
+
+async fn access(State(shared): State<Arc<Shared>>, caller: Caller, uri: Uri, Query(options): Query<Options>) -> Reply {
+    query::known(&options, &["$select", "$top", "$skiptoken"])?;
+    caller.needs(&READ_ACCESS)?;
+    let state = shared.lock();
+    let mut entries: Vec<Value> = state.directory.access.iter().map(accounts::access).collect();
+    query::select_loosely(&options, &mut entries);
+    let link = format!("{}{}", shared.origin, uri.path());
+    query::page(
+        &options,
+        state.directory.page,
+        &format!("{CONTEXT}identity/conditionalAccess/policies"),
+        &link,
+        entries,
+    )
 }
 
 async fn organization(State(shared): State<Arc<Shared>>, caller: Caller, Query(options): Query<Options>) -> Reply {

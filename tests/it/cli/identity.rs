@@ -45,7 +45,7 @@ async fn token_of(world: &World) -> String {
     client.token(firstpass::entra::Scope::Graph).await.unwrap().expose_secret().to_owned()
 }
 
-fn edit_settings(world: &World, old: &str, new: &str) {
+pub(crate) fn edit_settings(world: &World, old: &str, new: &str) {
     let path = world.dir.path().join("firstpass.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let line = text.lines().find(|line| line.starts_with(old)).unwrap().to_owned();

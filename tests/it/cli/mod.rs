@@ -14,7 +14,7 @@ mod hires;
 mod mail_test;
 mod files;
 mod running;
-mod identity;
+pub(crate) mod identity;
 mod pages;
 mod terminal;
 mod feeds;
@@ -28,19 +28,19 @@ const HIRES: &str = "employee_id,user,display_name,start_date,zone,manager\n\
     E4,nobody.yet@contoso.example,Katherine Johnson,2037-03-02,Pacific/Auckland,\n";
 
 /// What a command did.
-struct Ran {
-    status: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn command(dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firstpass"));
     command.args(args).current_dir(dir).env_clear().env("FIRSTPASS_CONFIG", dir.join("firstpass.toml"));
     command
 }
 
-fn ran(output: &Output) -> Ran {
+pub(crate) fn ran(output: &Output) -> Ran {
     Ran {
         status: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -49,7 +49,7 @@ fn ran(output: &Output) -> Ran {
 }
 
 /// Runs it while the model servers go on answering.
-async fn firstpass(dir: &Path, args: &[&str]) -> Ran {
+pub(crate) async fn firstpass(dir: &Path, args: &[&str]) -> Ran {
     let mut command = command(dir, args);
     tokio::task::spawn_blocking(move || ran(&command.output().unwrap())).await.unwrap()
 }
@@ -66,7 +66,7 @@ async fn session(dir: &Path, commands: &[&[&str]]) -> String {
 }
 
 /// What differs from run to run and from machine to machine.
-fn calm(dir: &Path) -> insta::internals::SettingsBindDropGuard {
+pub(crate) fn calm(dir: &Path) -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(&format!("(/private)?{}", dir.display()), "[DIR]");
     let moment = r"20[2-3][0-9]-[0-9-]{5}T[0-9:]{8}Z  20[2-3][0-9]-[0-9-]{5} [0-9:]{5} \S+";
@@ -91,7 +91,7 @@ async fn weekend() -> World {
 }
 
 /// A second tenant whose secret nobody wrote, and its feed.
-const OTHER_TENANT: &str = r#"
+pub(crate) const OTHER_TENANT: &str = r#"
 [[tenant]]
 name = "fabrikam"
 tenant_id = "22222222-2222-3333-4444-555555555555"

@@ -1,0 +1,162 @@
+//! `check`, of files: the settings, what tenants sign in with, certificates to trust, the state.
+//!
+//! Opens no connection and makes nothing. A file's content is read only to see whether it fits, and
+//! never shown.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+use super::findings::{Findings, Key};
+use crate::cli::end::chain;
+use crate::cli::open;
+use crate::config::{SecretError, SecretFile, Settings, Tenant};
+use crate::entra::EntraError;
+use crate::entra::credential::{self, Standing as Credential};
+
+pub(super) fn of_settings(settings: &Settings, config: &Path, found: &mut Findings) {
+    let (tenants, feeds) = (settings.tenants.len(), settings.feeds.len());
+    found.ok(Key::Settings, "settings", format!("{}: {tenants} tenant(s), {feeds} feed(s)", config.display()));
+    of_mode(config, found);
+    for warning in &settings.warnings {
+        found.note(Key::Settings, "settings", warning);
+    }
+    for key in &settings.without_effect {
+        found.note(Key::Settings, key, "is set, and has no effect in this version");
+    }
+}
+
+/// Whoever may write the settings says whose passes go where.
+fn of_mode(config: &Path, found: &mut Findings) {
+    let Ok(metadata) = fs::metadata(config) else { return };
+    let shown = config.display();
+    if metadata.mode() & 0o002 != 0 {
+        let text =
+            format!("everybody may write to {shown}, which says whom passes are made for; run: chmod o-w {shown}");
+        found.wrong(Key::Settings, "settings", text);
+    }
+}
+
+/// Says whether its credential can be tried.
+pub(super) fn of_tenant(tenant: &Tenant, found: &mut Findings) -> bool {
+    let what = format!("tenant {}", tenant.name);
+    if !tenant.enabled {
+        found.note(Key::Tenant, what, "enabled = false: nothing is done for it");
+        return false;
+    }
+    let usable = of_credential(&what, tenant, found);
+    of_certificates(&what, tenant.ca_file.as_deref(), found);
+    found.note(Key::Tenant, what, "guard.group is empty: everybody whom the feed names may get a pass");
+    usable
+}
+
+/// Which credential, and how long a certificate still lives; nobody is asked whether it is taken.
+fn of_credential(what: &str, tenant: &Tenant, found: &mut Findings) -> bool {
+    let (name, now) = (tenant.credential.name(), open::now());
+    let key = tenant.credential.file().map(SecretFile::key).unwrap_or_default();
+    let looked = credential::look(tenant, now);
+    let usable = looked.is_ok();
+    match looked {
+        Ok(Credential::Readable) => {
+            found.ok(Key::Credential, what, format!("signs in by {name}: {key} can be read, and by nobody else"));
+        }
+        Ok(Credential::ManagedIdentity) => {
+            found.note(
+                Key::Credential,
+                what,
+                format!("signs in by {name}; whether this machine has one shows at the first token"),
+            );
+        }
+        Ok(Credential::Certificate(look)) => {
+            let (thumbprint, days) = (&look.thumbprint, look.days_left(now));
+            let ends =
+                format!("signs in by {name} {thumbprint}, which ends in {days} days, on {}", look.until.date_naive());
+            if look.ends_soon(now) {
+                found.note(
+                    Key::Credential,
+                    what,
+                    format!("{ends}; make a new one, upload it to Entra, then replace {key}"),
+                );
+            } else {
+                found.ok(Key::Credential, what, ends);
+            }
+        }
+        Err(EntraError::Secret(error)) => unreadable(Key::Credential, what, &error, found),
+        Err(error) => found.wrong(Key::Credential, what, chain(&error)),
+    }
+    usable
+}
+
+pub(super) fn of_secret(what: &str, file: &SecretFile, found: &mut Findings) {
+    match file.read() {
+        Ok(_) => found.ok(Key::Mail, what, format!("{} can be read, and by nobody else", file.key())),
+        Err(error) => unreadable(Key::Mail, what, &error, found),
+    }
+}
+
+fn unreadable(key: Key, what: &str, error: &SecretError, found: &mut Findings) {
+    let text = chain(error);
+    let text = text.strip_prefix(what).map_or(text.as_str(), |rest| rest.trim_start_matches(", "));
+    let fix = match error {
+        SecretError::Missing { .. } => "; put the secret into it, mode 0600, or name another file",
+        SecretError::Open { .. } | SecretError::Unfit { .. } | SecretError::Unreadable { .. } => "",
+    };
+    found.wrong(key, what, format!("{text}{fix}"));
+}
+
+pub(super) fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {
+    let Some(file) = file else { return };
+    match fs::read_to_string(file) {
+        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => {
+            found.ok(Key::CaFile, what, format!("ca_file {} holds certificates", file.display()));
+        }
+        Ok(_) => found.wrong(
+            Key::CaFile,
+            what,
+            format!("ca_file {} holds no PEM certificate; name one that does", file.display()),
+        ),
+        Err(error) => {
+            found.wrong(Key::CaFile, what, format!("ca_file {}: {error}; correct the path or its mode", file.display()))
+        }
+    }
+}
+
+pub(super) fn of_state(settings: &Settings, found: &mut Findings) {
+    let Some(file) = open::state_file(settings) else { return };
+    let what = "state";
+    let shown = file.display();
+    let Ok(metadata) = fs::metadata(&file) else {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        return match access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => found.ok(Key::State, what, format!("{shown} is made at the first run")),
+            Err(error) => found.wrong(
+                Key::State,
+                what,
+                format!(
+                    "{} is no folder that we may write to ({error}); make it: install -d -m 0700 {0}",
+                    folder.display()
+                ),
+            ),
+        };
+    };
+    if !metadata.is_file() {
+        return found.wrong(Key::State, what, format!("{shown} is no file; name another in state.url"));
+    }
+    let mode = metadata.mode() & 0o777;
+    let wanted = if settings.state.group.is_some() { 0o640 } else { 0o600 };
+    if mode & !wanted != 0 {
+        return found.wrong(Key::State, what, format!("{shown} has mode {mode:04o}; run: chmod {wanted:04o} {shown}"));
+    }
+    match access(&file, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) => found.ok(Key::State, what, format!("{shown} is there and may be written")),
+        Err(error) => found.wrong(
+            Key::State,
+            what,
+            format!(
+                "{shown} may not be written by this user ({error}); run as the service's user, or correct its owner"
+            ),
+        ),
+    }
+}
