@@ -91,12 +91,9 @@ impl<'a> Look<'a> {
         let within = args.within;
         let limits = Limits { graph_connect: within, graph_request: within, smtp_step: within, ..Limits::default() };
         let part = within.saturating_mul(ANSWERS);
-        let lenders = match args.offline {
-            true => None,
-            false => Some(
-                work::clients(settings, &limits, &Clock::System).map_err(|error| Trouble::Settings(chain(&error)))?,
-            ),
-        };
+        let clients = || work::clients(settings, &limits, &Clock::System);
+        let unusable = |error| Trouble::Settings(chain(&error));
+        let lenders = if args.offline { None } else { Some(clients().map_err(unusable)?) };
         let tenant = args.tenant.as_deref();
         let mail = mail_of(settings, tenant)?;
         let user = args.user.as_deref().map(|name| Ok::<_, Trouble>((tenant_of(settings, tenant)?, name)));
@@ -120,13 +117,13 @@ impl<'a> Look<'a> {
 
         let mut found = Findings::default();
         files::of_settings(self.settings, config, &mut found);
-        tenants.into_iter().for_each(|more| found.append(more));
+        found.extend(tenants);
         found.append(mail);
         files::of_state(self.settings, &mut found);
         if let Err(why) = &store {
             found.wrong(Key::State, "state", why);
         }
-        feeds.into_iter().for_each(|more| found.append(more));
+        found.extend(feeds);
         if let Some(store) = state {
             folder::of_stopped_feeds(self.settings, store, &mut found).await;
         }

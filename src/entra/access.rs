@@ -36,17 +36,20 @@ struct Applications {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Users {
-    include_users: Option<Vec<String>>,
-    exclude_users: Option<Vec<String>>,
-    exclude_groups: Option<Vec<String>>,
+    #[serde(rename = "includeUsers")]
+    included: Option<Vec<String>>,
+    #[serde(rename = "excludeUsers")]
+    left_out: Option<Vec<String>>,
+    #[serde(rename = "excludeGroups")]
+    groups_left_out: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Controls {
-    built_in_controls: Option<Vec<String>>,
+    #[serde(rename = "builtInControls")]
+    built_in: Option<Vec<String>>,
     authentication_strength: Option<Strength>,
     terms_of_use: Option<Vec<String>>,
     custom_authentication_factors: Option<Vec<String>>,
@@ -93,9 +96,7 @@ impl PolicyBody {
 impl Users {
     fn is_everybody(&self) -> bool {
         let none = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
-        self.include_users.iter().flatten().any(|user| user == "All")
-            && none(&self.exclude_users)
-            && none(&self.exclude_groups)
+        self.included.iter().flatten().any(|user| user == "All") && none(&self.left_out) && none(&self.groups_left_out)
     }
 }
 
@@ -107,7 +108,7 @@ impl Controls {
         });
         let others = self.terms_of_use.into_iter().chain(self.custom_authentication_factors).flatten();
         let others = others.take(1).map(|_| "another control".to_owned());
-        self.built_in_controls.into_iter().flatten().chain(strength).chain(others).collect()
+        self.built_in.into_iter().flatten().chain(strength).chain(others).collect()
     }
 }
 

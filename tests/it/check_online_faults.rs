@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use chrono::TimeDelta;
 use firstpass::clock::Clock;
@@ -194,9 +195,8 @@ async fn mail_that_could_not_go_out() {
     let settings = world.dir.path().join("firstpass.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
     let (before, smtp) = text.split_once("[mail.smtp]").unwrap();
-    let without_ca: String =
-        smtp.lines().filter(|line| !line.starts_with("ca_file")).map(|l| format!("{l}\n")).collect();
-    std::fs::write(&settings, format!("{before}[mail.smtp]{without_ca}")).unwrap();
+    let without_ca: Vec<&str> = smtp.lines().filter(|line| !line.starts_with("ca_file")).collect();
+    std::fs::write(&settings, format!("{before}[mail.smtp]{}\n", without_ca.join("\n"))).unwrap();
     told.look(&world, "whose certificate nobody vouches for").await;
     assert!(world.letters().is_empty());
     told.snap("mail");
@@ -239,7 +239,6 @@ async fn people_files_and_the_state() {
     told.look(&world, "nobody starts").await;
     world.drop_file("hires.csv", crate::check_online::HIRES);
 
-    use std::os::unix::fs::PermissionsExt as _;
     let settings = world.dir.path().join("firstpass.toml");
     std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o666)).unwrap();
     told.look(&world, "settings that everybody may write").await;

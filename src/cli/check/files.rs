@@ -118,7 +118,11 @@ pub(super) fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findi
             format!("ca_file {} holds no PEM certificate; name one that does", file.display()),
         ),
         Err(error) => {
-            found.wrong(Key::CaFile, what, format!("ca_file {}: {error}; correct the path or its mode", file.display()))
+            found.wrong(
+                Key::CaFile,
+                what,
+                format!("ca_file {}: {error}; correct the path or its mode", file.display()),
+            );
         }
     }
 }

@@ -107,6 +107,12 @@ impl Findings {
         self.0.append(&mut more.0);
     }
 
+    pub(super) fn extend(&mut self, more: Vec<Self>) {
+        for one in more {
+            self.append(one);
+        }
+    }
+
     /// Something needs a person.
     pub(super) fn any_wrong(&self) -> bool {
         self.0.iter().any(|finding| finding.standing == Standing::Wrong)

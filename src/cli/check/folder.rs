@@ -39,7 +39,7 @@ pub(super) fn of_folder(feed: &Feed, found: &mut Findings) {
             );
         }
         Ok(metadata) if !metadata.is_dir() => {
-            found.wrong(Key::Folder, what, format!("{folder} is no folder; name another"))
+            found.wrong(Key::Folder, what, format!("{folder} is no folder; name another"));
         }
         Ok(metadata) if metadata.mode() & 0o002 != 0 => {
             found.wrong(

@@ -43,7 +43,9 @@ fn of_letters(mail: &Mail, found: &mut Findings) {
                 .for_each(|unwise| found.note(Key::Letters, "letters", letters::sentence(mail, unwise)));
         }
         Err(error) => {
-            error.problems.iter().for_each(|problem| found.wrong(Key::Letters, "letters", problem.to_string()))
+            for problem in &error.problems {
+                found.wrong(Key::Letters, "letters", problem.to_string());
+            }
         }
     }
 }

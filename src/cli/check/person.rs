@@ -90,7 +90,7 @@ async fn of_account(asked: &Asked<'_>, what: &str, found: &mut Findings) -> Resu
 
 async fn of_guards(asked: &Asked<'_>, what: &str, account: Account, found: &mut Findings) -> Result<(), Unanswered> {
     let (client, rules, id) = (asked.client, &asked.served.rules, account.object_id);
-    let roles = answered("directory roles", "RoleManagement.Read.Directory", client.roles(id).await)?;
+    let held = answered("directory roles", "RoleManagement.Read.Directory", client.roles(id).await)?;
     let methods = answered("registered methods", "UserAuthenticationMethod.Read.All", client.methods(id).await)?;
     let policy = answered("the pass policy", "Policy.Read.AuthenticationMethod", client.policy().await)?;
     let groups = client.groups_of(id, &policy.groups()).await;
@@ -101,7 +101,7 @@ async fn of_guards(asked: &Asked<'_>, what: &str, account: Account, found: &mut 
         None => Vec::new(),
     };
     let n_passes = passes.iter().filter(|pass| pass.is_live(asked.now)).count();
-    let facts = AccountFacts { account, methods, roles, passes, policy, groups };
+    let facts = AccountFacts { account, methods, roles: held, passes, policy, groups };
     match guard::judge(&rules.guard, &rules.pass, &facts, &ours, asked.now) {
         Ok(order) => {
             let uses = if order.one_time { "usable once" } else { "usable several times" };

@@ -49,11 +49,13 @@ pub(super) async fn of_tenant(served: &Served, client: &Tenant, found: &mut Find
 /// A host that cannot be reached has no words of its own.
 fn reach(served: &Served, failure: &Failure) -> String {
     match failure {
-        Failure::NotSent(_) => format!(
-            "; let this host reach {} and {} by HTTPS, and name a private certificate authority in tenant.ca_file",
-            served.login_url.origin().ascii_serialization(),
-            served.graph_url.origin().ascii_serialization()
-        ),
+        Failure::NotSent(_) => {
+            let mut hosts = vec![served.login_url.origin().ascii_serialization()];
+            hosts.push(served.graph_url.origin().ascii_serialization());
+            hosts.dedup();
+            let hosts = hosts.join(" and ");
+            format!("; let this host reach {hosts}, and name a private certificate authority in tenant.ca_file")
+        }
         Failure::Throttled { .. } | Failure::Refused(_) | Failure::Unauthorized(_) | Failure::Unknown { .. } => {
             String::new()
         }

@@ -29,7 +29,7 @@ pub(super) fn of_zones(settings: &Settings, found: &mut Findings) {
             );
         }
         Some(system) => {
-            found.ok(Key::Zones, what, format!("the system's data {system} in {folder} are used (bundled: {bundled})"))
+            found.ok(Key::Zones, what, format!("the system's data {system} in {folder} are used (bundled: {bundled})"));
         }
     }
     let mut used: BTreeSet<&str> =
