@@ -10,7 +10,7 @@ use tracing::{error, info};
 
 use super::end::{Trouble, chain};
 use super::{open, run};
-use crate::serve::notify;
+use crate::serve::notify::Systemd;
 use crate::work::Work;
 
 /// From here on SIGHUP does not end this process.
@@ -24,10 +24,11 @@ pub(super) async fn keep_reloading(
     config: PathBuf,
     current: watch::Receiver<Arc<Work>>,
     reloads: mpsc::Sender<Arc<Work>>,
+    systemd: Systemd,
 ) {
     while hangups.recv().await.is_some() {
         info!(settings = %config.display(), "SIGHUP: reading {} anew", config.display());
-        notify::reloading();
+        systemd.reloading();
         let work = Arc::clone(&current.borrow());
         match successor(&config, &work) {
             Ok(next) => {
@@ -40,7 +41,7 @@ pub(super) async fn keep_reloading(
                     error!("{line}");
                 }
                 error!("the new settings cannot be used; the old ones stay in force");
-                notify::kept();
+                systemd.kept();
             }
         }
     }

@@ -23,7 +23,8 @@ use crate::clock::Clock;
 use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
-use crate::serve::{Port, notify};
+use crate::serve::Port;
+use crate::serve::notify::Systemd;
 use crate::store::{FileRow, Gate, StoreError, Tally};
 use crate::work::Work;
 use crate::work::feeds::{self, FeedsRead};
@@ -61,15 +62,17 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
 /// The service with everything around it: the port, systemd, SIGHUP.
 async fn serve(work: Arc<Work>, config: &Path, stop: &CancellationToken) -> Result<End, Trouble> {
     let port = open_port(&work.settings).await?;
-    let hangups = reload::hangups()?;
+    let (hangups, systemd) = (reload::hangups()?, Systemd::of_this_process());
     let (current, seen) = watch::channel(work);
     // One at a time: the next is made of the one in force.
     let (next, reloads) = mpsc::channel(1);
     let serving = CancellationToken::new();
     let served = port.map(|port| tokio::spawn(port.serve(seen.clone(), serving.clone())));
-    let reloading = tokio::spawn(reload::keep_reloading(hangups, config.to_owned(), seen.clone(), next));
-    let telling = tokio::spawn(notify::keep_telling(seen, stop.clone()));
-    let course = Course { stop, reloads, current: &current, ready: &notify::ready };
+    let reloading =
+        tokio::spawn(reload::keep_reloading(hangups, config.to_owned(), seen.clone(), next, systemd.clone()));
+    let telling = tokio::spawn(systemd.clone().keep_telling(seen, stop.clone()));
+    let ready = || systemd.ready();
+    let course = Course { stop, reloads, current: &current, ready: &ready };
     let ended = service::run(course).await.map_err(|error| Trouble::Failed(chain(&error)));
     reloading.abort();
     telling.abort();

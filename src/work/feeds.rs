@@ -143,8 +143,9 @@ async fn told_before(work: &Work, feed: &Feed, why: &str) -> bool {
     gates.iter().any(|gate| gate.name == name && gate.stopped.as_deref() == Some(why))
 }
 
-/// Once for each reading: in the log, and wherever gates are shown.
-async fn told_to_hang(work: &Work, feed: &Feed) {
+/// Tells of a feed that hangs, by its place in the settings: in the log, and wherever gates are shown.
+pub(super) async fn told_to_hang(work: &Work, place: usize) {
+    let Some(feed) = work.settings.feeds.get(place) else { return };
     let now = work.clock.now();
     let why = "reading it takes more than 15 min: its folder or database hangs; the other feeds and all letters go on. \
                Look after the share or the server";
@@ -152,6 +153,14 @@ async fn told_to_hang(work: &Work, feed: &Feed) {
     if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(why)).await {
         warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
     }
+}
+
+/// Who answered a roll call.
+pub(super) struct RollCall {
+    /// Every loop is there: it answered, or is reading.
+    pub(super) all_there: bool,
+    /// Places of feeds that take too long, told now.
+    pub(super) hanging: Vec<usize>,
 }
 
 /// One bell for each feed, in the order of the settings, rung by the scheduler.
@@ -202,8 +211,13 @@ impl Drop for Reading<'_> {
 impl Bells {
     /// For the feeds of the settings.
     pub(super) fn new(settings: &Settings) -> Self {
-        let bell = |feed: &Feed| Bell {
-            poll: feed.poll.clone().unwrap_or_else(|| settings.schedule.poll.clone()),
+        let poll = |feed: &Feed| feed.poll.clone().unwrap_or_else(|| settings.schedule.poll.clone());
+        Self::called_at(settings.feeds.iter().map(poll))
+    }
+
+    fn called_at(polls: impl Iterator<Item = String>) -> Self {
+        let bell = |poll| Bell {
+            poll,
             rung: Notify::new(),
             called: AtomicBool::new(false),
             heard: AtomicBool::new(true),
@@ -212,12 +226,7 @@ impl Bells {
             wanted: AtomicBool::new(false),
             slow: AtomicBool::new(false),
         };
-        Self {
-            each: settings.feeds.iter().map(bell).collect(),
-            rung: AtomicBool::new(false),
-            done: Notify::new(),
-            wake: Notify::new(),
-        }
+        Self { each: polls.map(bell).collect(), rung: AtomicBool::new(false), done: Notify::new(), wake: Notify::new() }
     }
 
     /// The cron texts of the feeds, once each.
@@ -267,22 +276,22 @@ impl Bells {
         }
     }
 
-    /// Asks every loop for a sign; says whether each gave one since the last time, or is reading. A
-    /// feed that hangs is told and is no reason to end the service, which serves the others and all
-    /// letters; a loop that is gone is one.
-    pub(super) async fn roll_call(&self, work: &Work) -> bool {
-        let mut all = true;
-        for (bell, feed) in self.each.iter().zip(&work.settings.feeds) {
+    /// Asks every loop for a sign; says whether each gave one since the last time, or is reading, and
+    /// which feeds hang, once for each reading. A feed that hangs is told and is no reason to end the
+    /// service, which serves the others and all letters; a loop that is gone is one.
+    pub(super) fn roll_call(&self) -> RollCall {
+        let mut called = RollCall { all_there: true, hanging: Vec::new() };
+        for (place, bell) in self.each.iter().enumerate() {
             let reading = *lock(&bell.reading);
             let heard = bell.heard.swap(false, Ordering::SeqCst);
-            all &= heard || reading.is_some();
+            called.all_there &= heard || reading.is_some();
             bell.rung.notify_one();
             let long = reading.is_some_and(|since| since.elapsed() >= HANGS);
             if long && !bell.told.swap(true, Ordering::SeqCst) {
-                told_to_hang(work, feed).await;
+                called.hanging.push(place);
             }
         }
-        all
+        called
     }
 
     /// Waits for feeds that were called since the last tick, for a moment: a row may withdraw whom
@@ -303,5 +312,35 @@ impl Bells {
         };
         // Not in time: the tick goes on without.
         let _ = tokio::time::timeout(HEAD_START, all_read).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_is_gone_is_missed_and_one_that_reads_is_not() {
+        let bells = Bells::called_at(std::iter::once("* * * * * *".to_owned()));
+        assert!(bells.roll_call().all_there, "it had no time to answer yet");
+        assert!(!bells.roll_call().all_there, "nobody answered");
+        let reading = Reading::begin(&bells.each[0], Instant::now());
+        assert!(bells.roll_call().all_there, "it reads");
+        drop(reading);
+        assert!(!bells.roll_call().all_there, "a reading that was torn off is none");
+        bells.each[0].heard.store(true, Ordering::SeqCst);
+        assert!(bells.roll_call().all_there);
+    }
+
+    #[test]
+    fn a_reading_that_hangs_is_told_once() {
+        let bells = Bells::called_at(std::iter::once("* * * * * *".to_owned()));
+        let Some(long_ago) = Instant::now().checked_sub(HANGS) else { return };
+        let reading = Reading::begin(&bells.each[0], long_ago);
+        assert_eq!(bells.roll_call().hanging, [0]);
+        assert!(bells.roll_call().hanging.is_empty());
+        drop(reading);
+        let _again = Reading::begin(&bells.each[0], long_ago);
+        assert_eq!(bells.roll_call().hanging, [0]);
     }
 }

@@ -101,19 +101,21 @@ impl Pulse {
     /// What is wrong with the service itself, a sentence each; empty when it is alive.
     pub fn ailments(&self) -> Vec<String> {
         let still = Loop::ALL.into_iter().filter(|which| !self.moves(*which));
-        let mut ailments: Vec<String> = still
-            .map(|which| {
-                format!("{} stands still for more than {} min", which.as_str(), self.hung.as_secs().div_ceil(60))
-            })
-            .collect();
+        let mut ailments: Vec<String> =
+            still.map(|which| format!("{} has stood still for {}", which.as_str(), in_words(self.hung))).collect();
         if lock(&self.beats).refused.is_some_and(|since| since.elapsed() >= self.away) {
             ailments.push(format!(
-                "the state can be neither read nor written for more than {} min; see its disk, and who else has it open",
-                self.away.as_secs().div_ceil(60)
+                "the state has refused every tick for {}; see its disk, and who else has it open",
+                in_words(self.away)
             ));
         }
         ailments
     }
+}
+
+/// More than so many whole minutes.
+fn in_words(least: Duration) -> String {
+    format!("more than {} min", least.as_secs() / 60)
 }
 
 #[cfg(test)]

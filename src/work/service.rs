@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Work;
-use super::feeds::Bells;
+use super::feeds::{self, Bells};
 use super::pulse::Loop;
 use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
 use crate::store::StoreError;
@@ -153,8 +153,12 @@ async fn schedule(bells: &Arc<Bells>, work: &Arc<Work>) -> Result<JobScheduler, 
     let roll_call = Job::new_async(ROLL_CALL, move |_, _| {
         let (bells, work) = (Arc::clone(&bells), Arc::clone(&work));
         Box::pin(async move {
-            if bells.roll_call(&work).await {
+            let called = bells.roll_call();
+            if called.all_there {
                 work.pulse.beat(Loop::Intake);
+            }
+            for place in called.hanging {
+                feeds::told_to_hang(&work, place).await;
             }
         })
     })?;

@@ -36,6 +36,7 @@ mod check_online_person;
 mod cli;
 mod crash;
 mod guards;
+mod health;
 mod house;
 mod moments;
 mod invariants;

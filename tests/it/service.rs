@@ -76,6 +76,10 @@ impl Service {
         signal(self, "TERM");
     }
 
+    pub(crate) fn hang_up(&self) {
+        signal(self, "HUP");
+    }
+
     pub(crate) fn wait(&mut self) -> std::io::Result<std::process::ExitStatus> {
         self.0.wait()
     }

@@ -14,7 +14,7 @@ mod pace;
 mod zones;
 
 /// Where Debian and others put the library for programs with threads.
-fn libfaketime() -> Option<PathBuf> {
+pub(crate) fn libfaketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     let near = ["/usr/lib", "/usr/local/lib", "/usr/lib64"].map(PathBuf::from);
     let mut places = folders.filter(|path| path.is_dir()).chain(near);

@@ -22,7 +22,7 @@ pub(super) fn feed(more: &str) -> String {
     )
 }
 
-pub(super) fn url(world: &World, url: &str) {
+pub(crate) fn url(world: &World, url: &str) {
     let file = world.dir.path().join("hr-url");
     std::fs::write(&file, url).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();

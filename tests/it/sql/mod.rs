@@ -1,7 +1,7 @@
 //! Stories of a feed that is a query: real PostgreSQL, MariaDB and SQLite databases, a real state,
 //! and the time in hand. A machine without a server says what it skips.
 
-mod beside;
+pub(crate) mod beside;
 mod changes;
 mod examples;
 mod failures;

@@ -1,0 +1,143 @@
+//! `/healthz` and `/readyz` over real sockets, while one thing after the other is out of order.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use firstpass::config::Limits;
+use firstpass::work::tick::{Feeds, tick};
+use sqlx::Connection;
+
+use super::{asked, open, request};
+use crate::world::{World, short_limits};
+
+/// Every question is asked anew.
+fn looking() -> Limits {
+    Limits { look_again: Duration::ZERO, ..short_limits() }
+}
+
+/// What stands in both answers, for a snapshot.
+async fn both(world: &World) -> String {
+    let port = open(world.work()).await;
+    let (alive, ready) = (asked(port.address, "/healthz").await, asked(port.address, "/readyz").await);
+    for answer in [&alive, &ready] {
+        assert!(!answer.body.contains("lovelace") && !answer.body.contains("manager@"), "F95: {answer:?}");
+    }
+    format!("{} {}{} {}", alive.status, alive.body, ready.status, ready.body)
+}
+
+fn calm(world: &World) -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(&world.tenant.origin().port().unwrap().to_string(), "[PORT]");
+    settings.add_filter(&world.mail.port().to_string(), "[PORT]");
+    settings.bind_to_scope()
+}
+
+#[tokio::test]
+async fn i20_ready_speaks_the_truth_and_alive_depends_on_nobody() {
+    let mut world = World::with_limits("", looking()).await;
+    let calm = calm(&world);
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    assert_eq!(both(&world).await, "200 alive\n200 ready\n");
+
+    world.tenant.stop();
+    insta::assert_snapshot!("tenant_out_of_reach", both(&world).await);
+    world.tenant.resume().unwrap();
+
+    world.mail.stop();
+    insta::assert_snapshot!("mail_down", both(&world).await);
+    // A letter that should have gone is late when nothing happens for ten minutes.
+    world.set("2027-03-01T06:12:00Z");
+    insta::assert_snapshot!("late", both(&world).await);
+    world.mail.resume().unwrap();
+    assert!(both(&world).await.contains("503 not ready\nletters are due and late"), "it has not gone yet");
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    assert_eq!(both(&world).await, "200 alive\n200 ready\n");
+
+    world.tenant.edit(|directory| directory.skew = TimeDelta::minutes(3));
+    insta::assert_snapshot!("clock_off", both(&world).await);
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    assert_eq!(both(&world).await, "200 alive\n200 ready\n");
+    drop(calm);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_and_a_stopped_tenant_are_no_readiness() {
+    let world = World::with_limits("", looking()).await;
+    let _calm = calm(&world);
+    world.mail.edit(|options| options.users.clear());
+    insta::assert_snapshot!("login_refused", both(&world).await);
+    let store = &world.work().store;
+    let now = world.clock.now();
+    store
+        .hold_gate(
+            now,
+            "tenant/contoso",
+            now + TimeDelta::minutes(5),
+            Some("no answer about mia.manager@contoso.example"),
+        )
+        .await
+        .unwrap();
+    let requests = world.tenant.requests();
+    insta::assert_snapshot!("tenant_stopped", both(&world).await);
+    assert_eq!(world.tenant.requests(), requests, "one that is stopped is asked nothing");
+}
+
+#[tokio::test]
+async fn f18_a_locked_state_is_no_readiness_and_in_the_end_no_life() {
+    let limits = Limits { state_away: Duration::from_millis(1), ..looking() };
+    let world = World::with_limits("", limits).await;
+    world.work().pulse.begin();
+    let path = world.settings.state.url.trim_start_matches("sqlite:").to_owned();
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    world.pass_time(TimeDelta::minutes(2));
+    tick(world.work(), Feeds::Leave).await.unwrap_err();
+    insta::assert_snapshot!("state_locked", both(&world).await);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(both(&world).await, "200 alive\n200 ready\n");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_loop_that_stands_still_is_no_life() {
+    let limits = Limits { hung: Duration::ZERO, ..looking() };
+    let world = World::with_limits("", limits).await;
+    assert_eq!(both(&world).await, "200 alive\n200 ready\n", "a command has no loops");
+    world.work().pulse.begin();
+    insta::assert_snapshot!("stands_still", both(&world).await);
+}
+
+/// `firstpass health` without a port sees no more than this.
+#[tokio::test]
+async fn a_service_whose_feeds_nobody_calls_leaves_no_sign_of_life() {
+    let world = World::with_limits("", Limits { hung: Duration::ZERO, ..looking() }).await;
+    let beat = || async { world.work().store.last_heartbeat().await.unwrap() };
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    let before = beat().await;
+    assert!(before.is_some(), "a command has no loops");
+    world.work().pulse.begin();
+    world.pass_time(TimeDelta::minutes(5));
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(beat().await, before);
+}
+
+#[tokio::test]
+async fn who_wants_json_gets_it() {
+    let world = World::with_limits("", Limits { hung: Duration::ZERO, ..looking() }).await;
+    let port = open(world.work()).await;
+    let address = port.address;
+    let json = move |path: &'static str| async move {
+        let text = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\r\n");
+        let answer = tokio::task::spawn_blocking(move || request(address, &text).unwrap()).await.unwrap();
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    assert_eq!(json("/healthz").await, (200, serde_json::json!({"alive": true, "why": []})));
+    assert_eq!(json("/readyz").await, (200, serde_json::json!({"ready": true, "why": []})));
+    world.work().pulse.begin();
+    let (status, alive) = json("/healthz").await;
+    assert_eq!((status, &alive["alive"], alive["why"].as_array().unwrap().len()), (503, &false.into(), 3));
+}
