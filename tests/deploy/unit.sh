@@ -30,7 +30,7 @@ judge 'as shipped' 1.1
 mkdir "$place/firstpass.service.d"
 cp deploy/systemd/egress.conf "$place/firstpass.service.d/"
 judge 'with egress.conf' 1.0
-for drop_in in reviewers encrypted-credentials; do
-  cp "deploy/systemd/$drop_in.conf" "$place/firstpass.service.d/"
-  judge "with egress.conf and $drop_in.conf" 1.0
-done
+cp deploy/systemd/encrypted-credentials.conf "$place/firstpass.service.d/"
+judge 'with encrypted-credentials.conf besides' 1.0
+cp deploy/systemd/reviewers.conf "$place/firstpass.service.d/"
+judge 'with reviewers.conf besides' 1.3

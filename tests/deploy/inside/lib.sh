@@ -16,7 +16,7 @@ step() {
     printf '  ok      %6d ms  %s\n' $(($(ms) - began)) "$text"
   else
     printf '  FAILED  %6d ms  %s\n' $(($(ms) - began)) "$text"
-    sed 's/^/          | /' /tmp/step | tail -n 30
+    sed 's/^/          | /' /tmp/step | tail -n 8
     failed=1
   fi
 }

@@ -48,7 +48,7 @@ step 'the sandbox plays under the same restrictions' systemctl start play
 
 step 'it starts, and is ready' systemctl start firstpass
 step 'active' is active prop ActiveState
-step 'it says how it stands' test -n "$(prop StatusText)"
+step 'it says how it stands' has serving prop StatusText
 step 'credentials are there' is $'graph-secret\nsmtp-password' ls /run/credentials/firstpass.service
 useradd --system hr-export
 usermod -aG firstpass-drop hr-export
@@ -82,15 +82,27 @@ step 'a clean end' is 'success 0' props Result ExecMainStatus
 step 'started again' systemctl start firstpass
 step 'it goes on with what it knew' is 3 known
 
-step 'killed (SIGKILL)' kill -KILL "$(pid)"
+step 'stop' systemctl stop firstpass
+groupadd --system firstpass-review
+useradd --system --groups firstpass-review reviewer
+cp /usr/share/doc/firstpass/examples/reviewers.conf /etc/systemd/system/firstpass.service.d/
+sed -i 's|^# \(group = "firstpass-review"\)|\1|' /etc/firstpass/firstpass.toml
+systemctl daemon-reload
+step 'reviewers get a group of their own' systemctl start firstpass
+step 'a reviewer reads the state' has 'SQLite format 3' runuser -u reviewer -- head -c 15 /var/lib/firstpass/state.db
+must_fail 'and cannot write it' runuser -u reviewer -- sh -c ': >>/var/lib/firstpass/state.db'
+must_fail "HR's account reads nothing of it" runuser -u hr-export -- head -c 15 /var/lib/firstpass/state.db
+step 'HR drops another file' drop_as_hr "$model/today.csv" again.csv
+step 'it is read' within 20 sh -c 'ls /var/lib/firstpass/drop/done/again*.csv'
+
+step 'killed (SIGKILL)' systemctl kill --signal=KILL firstpass
 step 'it is back' within 30 restarted 1
 
 drop_in watchdog 'WatchdogSec=20s'
 step 'restarted with a short watchdog' systemctl restart firstpass
 sleep 50
 step 'fed: still there after two periods and a half' is '0 active' props NRestarts ActiveState
-stuck=$(pid)
-step 'a loop that sticks (SIGSTOP)' kill -STOP "$stuck"
+step 'a loop that sticks (SIGSTOP)' systemctl kill --signal=STOP firstpass
 step 'the watchdog ends it' within 40 journal_has 'Watchdog timeout'
 step 'with SIGKILL, and no core' journal_has 'code=killed, status=9/KILL'
 step 'it is back' within 30 restarted 1
