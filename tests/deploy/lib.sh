@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/deploy"
 work=$(cd "$target/deploy" && pwd)
+# What deploy/packages/build installed.
+export PATH="${work%/deploy}/tools/bin:$PATH"
 name=$(basename "$0" .sh)
 
 # A root whose boot hangs is ended after so many seconds; a story takes a minute or two.
@@ -68,7 +70,8 @@ base_root() {
 }
 
 throw_away() {
-  mountpoint -q "$root" && umount -l "$root"
+  ! mountpoint -q "$root/proc" || umount "$root/proc"
+  ! mountpoint -q "$root" || umount -l "$root"
   rm -rf "$root" "$root.changes"
 }
 

@@ -7,6 +7,7 @@
 need_root
 need_package
 fresh_root
+mount -t proc proc "$root/proc"
 
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root "$@"; }
 as_service() { inside runuser -u firstpass -- firstpass "$@"; }
@@ -65,7 +66,7 @@ deb_upgrade() {
 }
 deb_remove() { dpkg_ -r firstpass; }
 
-PATH=$target/tools/bin:$PATH cargo deb --no-build --no-strip --quiet --fast --deb-version "$newer-1" --output "$next"
+cargo deb --no-build --no-strip --quiet --fast --deb-version "$newer-1" --output "$next"
 life deb deb_install deb_upgrade deb_remove
 mkdir -p "$root/etc/credstore" && touch "$root/etc/credstore/firstpass.smtp-password"
 dpkg_ -P firstpass
@@ -74,15 +75,17 @@ for gone in /etc/firstpass /var/lib/firstpass /etc/credstore/firstpass.smtp-pass
 done
 echo 'tests/deploy/packages: deb: a purge leaves nothing but the account'
 
-command -v cargo-generate-rpm >/dev/null || [ -x "$target/tools/bin/cargo-generate-rpm" ] || skip 'the .rpm needs cargo-generate-rpm'
+command -v cargo-generate-rpm >/dev/null || skip 'the .rpm needs cargo-generate-rpm'
 command -v rpm >/dev/null || skip 'the .rpm needs rpm (Debian: rpm)'
 FIRSTPASS_BINARY=${FIRSTPASS_BINARY:-$target/release/firstpass} deploy/packages/build rpm >"$work/rpm.log" 2>&1 || fail "$(tail -n 20 "$work/rpm.log")"
 rpms=("$target"/packages/firstpass-*.rpm)
-PATH=$target/tools/bin:$PATH cargo generate-rpm --target-dir "$target" --set-metadata "version = \"$newer\"" --output "$work/next.rpm"
+cargo generate-rpm --target-dir "$target" --set-metadata "version = \"$newer\"" --output "$work/next.rpm"
 files() { sed -e 's|/zsh/vendor-completions/|/zsh/site-functions/|' -e '/LICENSE$\|copyright$/d' -e '/\/$/d' | sort; }
 diff <(dpkg-deb --fsys-tarfile "$package" | tar -t | sed 's|^\.||' | files) <(rpm -qlp "${rpms[0]}" | files) ||
   fail 'the .rpm does not hold the files of the .deb'
+umount "$root/proc"
 fresh_root
+mount -t proc proc "$root/proc"
 # Dependencies are a Fedora's; scripts run inside the root all the same.
 rpm_() { rpm --root "$(realpath "$root")" --dbpath /var/lib/rpm --nodeps --nosignature "$@" >"$root.out/rpm" 2>&1 || fail "$(cat "$root.out/rpm")"; }
 rpm_install() { rpm_ -i "${rpms[0]}"; }
