@@ -21,6 +21,12 @@ step() {
   fi
 }
 
+# Without it nothing else can be told: the story ends.
+crucial() {
+  step "$@"
+  [ "$failed" = 0 ] || exit 1
+}
+
 # must_fail TEXT COMMAND…
 must_fail() {
   local text=$1

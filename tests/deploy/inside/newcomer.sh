@@ -5,9 +5,9 @@
 . /inside/lib.sh
 
 began=$(ms)
-step 'install the package' dpkg -i /package.deb
+crucial 'install the package' dpkg -i /package.deb
 step '(the model tenant and mail server are there)' start_model
-step 'answer the settings' answer_settings
+crucial 'answer the settings' answer_settings
 install -d -m 0700 /etc/credstore
 for secret in graph-secret smtp-password; do
   step "put $secret into the credential store" install -m 0600 "$model/$secret" "/etc/credstore/firstpass.$secret"
@@ -15,7 +15,7 @@ done
 step 'check' systemd-run --quiet --wait --pipe --uid=firstpass \
   --property=LoadCredential=graph-secret:firstpass.graph-secret \
   --property=LoadCredential=smtp-password:firstpass.smtp-password firstpass check --offline
-step 'enable and start' systemctl enable --now firstpass
+crucial 'enable and start' systemctl enable --now firstpass
 useradd --system hr-export
 step "let HR's account write the drop folder" usermod -aG firstpass-drop hr-export
 step 'HR drops a file' drop_as_hr "$model/today.csv" hires.csv
