@@ -66,7 +66,7 @@ deb_upgrade() {
 }
 deb_remove() { dpkg_ -r firstpass; }
 
-cargo deb --no-build --no-strip --quiet --fast --deb-version "$newer-1" --output "$next"
+cargo deb --no-build --no-strip --quiet --fast --deb-version "$newer-1" --output "$next" >/dev/null
 life deb deb_install deb_upgrade deb_remove
 mkdir -p "$root/etc/credstore" && touch "$root/etc/credstore/firstpass.smtp-password"
 dpkg_ -P firstpass

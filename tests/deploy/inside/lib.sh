@@ -23,8 +23,11 @@ step() {
 
 # Without it nothing else can be told: the story ends.
 crucial() {
+  local before=$failed
+  failed=0
   step "$@"
   [ "$failed" = 0 ] || exit 1
+  failed=$before
 }
 
 # must_fail TEXT COMMAND…

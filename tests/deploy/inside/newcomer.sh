@@ -14,7 +14,7 @@ for secret in graph-secret smtp-password; do
 done
 step 'check' systemd-run --quiet --wait --pipe --uid=firstpass \
   --property=LoadCredential=graph-secret:firstpass.graph-secret \
-  --property=LoadCredential=smtp-password:firstpass.smtp-password firstpass check --offline
+  --property=LoadCredential=smtp-password:firstpass.smtp-password firstpass check
 crucial 'enable and start' systemctl enable --now firstpass
 useradd --system hr-export
 step "let HR's account write the drop folder" usermod -aG firstpass-drop hr-export
