@@ -87,7 +87,7 @@ async fn a_login_that_is_refused_and_a_stopped_tenant_are_no_readiness() {
 
 #[tokio::test]
 async fn f18_a_locked_state_is_no_readiness_and_in_the_end_no_life() {
-    let limits = Limits { state_away: Duration::from_millis(1), ..looking() };
+    let limits = Limits { state_away: Duration::ZERO, ..looking() };
     let world = World::with_limits("", limits).await;
     world.work().pulse.begin();
     let path = world.settings.state.url.trim_start_matches("sqlite:").to_owned();
