@@ -28,6 +28,7 @@ mod reload;
 pub mod rhythm;
 pub mod run;
 pub mod sandbox;
+pub mod state;
 pub mod story;
 pub mod words;
 
@@ -101,6 +102,9 @@ enum Command {
     /// Letters: look at them before anybody gets one, and try their way.
     #[command(subcommand)]
     Mail(mail::Act),
+    /// The state database: look through it, copy it, bring its tables up to date.
+    #[command(subcommand)]
+    State(state::Act),
     /// The settings: a commented example, what is in force, every key.
     #[command(subcommand)]
     Config(config::Show),
@@ -154,6 +158,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
         Command::Feed(act) => feed::act(act, config, out).await,
         Command::Hire(act) => hire::act(act, config, out).await,
         Command::Mail(act) => mail::act(act, config, out).await,
+        Command::State(act) => state::act(act, config, out).await,
         Command::Config(show) => config::show(&show, config, out),
         Command::Completions(args) => completions::completions(&args, Args::command(), out),
         Command::Man(args) => man::man(&args, Args::command(), out),
@@ -174,6 +179,7 @@ impl Command {
             | Self::Feed(_)
             | Self::Hire(_)
             | Self::Mail(_)
+            | Self::State(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Man(_) => logs::Level::Warn,

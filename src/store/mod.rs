@@ -6,7 +6,9 @@
 //! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass),
 //! `endings` (how it ends), `operate` (what admins do), `review` (what they see), `intake` (feeds).
 
+mod backup;
 mod claims;
+mod condition;
 mod endings;
 mod engine;
 mod gates;
@@ -26,6 +28,8 @@ use std::path::PathBuf;
 
 use sqlx::{PgPool, SqlitePool};
 
+pub use backup::Copied;
+pub use condition::{Condition, Versions};
 pub use gates::Gate;
 pub use open::Open;
 pub use operate::{KeyText, Operate, OperateError, Operated};

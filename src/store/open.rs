@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions, Connection, PgPool, SqliteConnection};
 use super::place::Place;
 use super::{Store, StoreError};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// `fpas`, in the header of every state file of ours (first migration).
@@ -24,7 +24,7 @@ const APPLICATION_ID: i64 = 0x6670_6173;
 /// Bytes of a page in a new file: half as many writes for a roster as with SQLite's 4096.
 const PAGE: u32 = 8192;
 /// A backup or another command may hold the write lock so long.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// For a connection of the pool; longer means that the database is not there.
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// Reads go on while the writer writes.
@@ -134,6 +134,23 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
     Ok(Store::Sqlite { write, read, path: place.path })
 }
 
+/// The file of a SQLite state that is there.
+pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
+    let Some(path) = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) else {
+        return Err(StoreError::Unusable(
+            "the state is no SQLite file; a database server has tools of its own for that (pg_dump)".to_owned(),
+        ));
+    };
+    let path = PathBuf::from(path);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(StoreError::Unusable(format!(
+        "there is no state at {}: `firstpass run` makes it, or `state.url` names another place",
+        path.display()
+    )))
+}
+
 async fn open_sqlite_to_read(path: PathBuf) -> Result<Store, StoreError> {
     let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY);
     // A reader leaves an empty log of writes behind where there was none. Without one nobody has the state
@@ -154,7 +171,7 @@ async fn open_sqlite_to_read(path: PathBuf) -> Result<Store, StoreError> {
 }
 
 /// Looks at an existing file without changing it; the version of its tables.
-async fn probe(path: &Path, options: SqliteConnectOptions) -> Result<i64, StoreError> {
+pub(super) async fn probe(path: &Path, options: SqliteConnectOptions) -> Result<i64, StoreError> {
     let mut db: SqliteConnection = options.connect().await?;
     let application_id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut db).await?;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut db).await?;
@@ -210,7 +227,7 @@ async fn open_postgres(url: &str) -> Result<Store, StoreError> {
 }
 
 /// The newest version of the tables that this build knows.
-fn newest(migrator: &Migrator) -> i64 {
+pub(super) fn newest(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 

@@ -133,11 +133,7 @@ impl Store {
     pub fn lock(&self) -> Result<Lock, StoreError> {
         match self {
             Self::Postgres(_) => Ok(Lock { _file: None }),
-            Self::Sqlite { path, .. } => {
-                let mut beside = path.clone().into_os_string();
-                beside.push(".lock");
-                take_lock(&PathBuf::from(beside), path)
-            }
+            Self::Sqlite { path, .. } => lock_beside(path),
         }
     }
 }
@@ -149,9 +145,7 @@ impl Store {
     /// [`StoreError::Unusable`] when the lock cannot be looked at.
     pub fn is_served(&self) -> Result<bool, StoreError> {
         let Self::Sqlite { path, .. } = self else { return Ok(true) };
-        let mut beside = path.clone().into_os_string();
-        beside.push(".lock");
-        let beside = PathBuf::from(beside);
+        let beside = lock_of(path);
         let file = match File::open(&beside) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -166,15 +160,37 @@ impl Store {
     }
 }
 
+/// The lock of a state, which need not be open.
+pub(super) fn lock_beside(state: &Path) -> Result<Lock, StoreError> {
+    take_lock(&lock_of(state), state)
+}
+
+fn lock_of(state: &Path) -> PathBuf {
+    let mut beside = state.to_owned().into_os_string();
+    beside.push(".lock");
+    PathBuf::from(beside)
+}
+
+/// Who has the lock, as `process 4711`; nobody when there is none or it cannot be looked at.
+pub(super) fn holder(state: &Path) -> Option<String> {
+    let file = File::open(lock_of(state)).ok()?;
+    // Let go at once: the file is closed here.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| named_in(file))
+}
+
+fn named_in(file: File) -> String {
+    let mut holder = String::new();
+    let named = file.take(20).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+    if named { format!("process {}", holder.trim()) } else { "another process".to_owned() }
+}
+
 fn take_lock(beside: &Path, state: &Path) -> Result<Lock, StoreError> {
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(beside);
     let mut file = opened.map_err(|error| unusable(beside, "opened", &error))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let named = file.take(20).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
-            let holder = if named { format!("process {}", holder.trim()) } else { "another process".to_owned() };
+            let holder = named_in(file);
             return Err(StoreError::Locked(format!(
                 "another `firstpass run` ({holder}) serves the state {}; stop it first, or give this one a state.url of its own",
                 state.display()

@@ -15,6 +15,7 @@ mod mail_test;
 mod files;
 mod running;
 pub(crate) mod identity;
+mod state;
 mod pages;
 mod terminal;
 mod feeds;

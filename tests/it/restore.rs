@@ -1,0 +1,55 @@
+//! A state that was brought back from a backup does not know what was sent since (F87, T28): the directory
+//! does, and it is asked before anything is made. `deploy/operations.md` says what to look at then.
+
+use firstpass::store::Store;
+
+use crate::world::World;
+
+/// Ada is on record on Friday, a copy is made, the letter goes out on Monday, and the copy is brought back.
+async fn monday_forgotten(world: &mut World) {
+    world.drop_ada();
+    world.tick().await;
+    let copy = world.dir.path().join("copy.db");
+    Store::backup(&world.settings.state.url, &copy).await.unwrap();
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "07:00 in Berlin\n{}", world.story().await);
+
+    world.work().store.close().await;
+    world.work = None;
+    let state = world.dir.path().join("state.db");
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", state.display()));
+    }
+    std::fs::copy(copy, &state).unwrap();
+    world.restart().await;
+}
+
+#[tokio::test]
+async fn f87_a_letter_of_after_the_backup_shows_as_a_foreign_pass_and_no_second_one_is_made() {
+    let mut world = World::new().await;
+    monday_forgotten(&mut world).await;
+    world.tick().await;
+    let story = world.story().await;
+    assert_eq!(world.state("E1").await, ("attention".into(), Some("foreign-pass".into())), "{story}");
+    world.until("2027-03-01T12:00:00Z").await;
+    assert_eq!(world.passes("ada.lovelace@contoso.example").len(), 1, "{}", world.story().await);
+    assert_eq!(world.live_passes("ada.lovelace@contoso.example").len(), 1, "what the manager holds still works");
+    assert_eq!(world.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn f87_whoever_signed_in_meanwhile_gets_no_second_pass_either() {
+    let mut world = World::new().await;
+    monday_forgotten(&mut world).await;
+    world.set("2027-03-01T09:00:00Z");
+    world.change("ada.lovelace@contoso.example", |user| user.methods.push("phoneAuthenticationMethod".to_owned()));
+    assert!(world.tenant.delete_pass(world.id_of("ada.lovelace@contoso.example")), "used, and gone");
+    world.tick().await;
+    assert_eq!(
+        world.state("E1").await,
+        ("attention".into(), Some("user-registered".into())),
+        "{}",
+        world.story().await
+    );
+    assert_eq!(world.letters().len(), 1);
+}
