@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::rules::rhythm::{overdue_since, watched};
 use crate::store::Store;
 use crate::work::feeds::gate_of;
+use crate::work::intake;
 
 /// One feed of the settings.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,12 @@ pub struct FeedStanding {
     pub stopped_since_utc: Option<String>,
     /// Files that wait for `feed accept` or `feed refuse`.
     pub held: Vec<Held>,
+    /// What is expected, in words.
+    #[serde(skip)]
+    pub waits_for: &'static str,
+    /// What to look at when it does not come.
+    #[serde(skip)]
+    pub remedy: &'static str,
 }
 
 /// A file that waits for an answer.
@@ -53,7 +60,7 @@ pub async fn feeds(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Re
         let newest = store.newest_file(&feed.name).await?;
         let kept = store.feed_watch(&feed.name).await?;
         let known = kept.is_some() || newest.is_some();
-        let watch = watched(kept, newest.as_ref().map(|newest| newest.read), now);
+        let watch = watched(kept, store.last_read(&feed.name).await?, now);
         let expected =
             TimeDelta::from_std(feed.expect_every).ok().and_then(|every| watch.since.checked_add_signed(every));
         let mut held = Vec::new();
@@ -65,7 +72,10 @@ pub async fn feeds(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Re
             None => (None, None, None),
         };
         let gate = gates.iter().find(|gate| gate.name == gate_of(feed) && gate.stopped.is_some());
+        let (waits_for, remedy) = intake::expected(feed);
         standings.push(FeedStanding {
+            waits_for,
+            remedy,
             stopped: gate.and_then(|gate| gate.stopped.clone()),
             stopped_since_utc: gate.map(|gate| utc_text(gate.since)),
             feed: feed.name.clone(),
@@ -106,8 +116,8 @@ impl FeedStanding {
             (_, _) => "none was read yet".to_owned(),
         };
         format!(
-            "feed {} is overdue: a new file was expected by {expected}; {last}. See whether HR's export still runs, or raise expect_every",
-            self.feed
+            "feed {} is overdue: {} was expected by {expected}; {last}. See {}, or raise expect_every",
+            self.feed, self.waits_for, self.remedy
         )
     }
 }

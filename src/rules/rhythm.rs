@@ -20,18 +20,19 @@ pub struct Watch {
     pub tidied: DateTime<Utc>,
 }
 
-/// A file that was read: its row and when.
+/// What was read last of a feed, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastRead {
-    /// Row id, greater for each newer file.
-    pub file_id: i64,
-    /// When it was read.
+    /// The newest file's row id, greater for each newer file; `None` while a query has brought no rows.
+    pub file_id: Option<i64>,
+    /// When that file was read, or the query answered.
     pub read_at: DateTime<Utc>,
 }
 
 /// The watch as it is now: a new file starts the waiting anew, and so does a clock that went back.
 ///
-/// Whatever came counts, also a file that was held or could not be read: that is told by itself.
+/// Whatever came counts, also a file that was held or could not be read: that is told by itself. A
+/// query that answers is not silent, whatever became of its rows.
 ///
 /// ```
 /// use firstpass::rules::rhythm::{LastRead, overdue_since, watched};
@@ -40,14 +41,14 @@ pub struct LastRead {
 /// let first = watched(None, None, at("2027-03-01T00:00:00Z"));
 /// assert_eq!(overdue_since(&first, day, at("2027-03-01T23:59:59Z")), None);
 /// assert_eq!(overdue_since(&first, day, at("2027-03-02T06:00:00Z")), Some(at("2027-03-02T00:00:00Z")));
-/// let file = LastRead { file_id: 1, read_at: at("2027-03-02T07:00:00Z") };
+/// let file = LastRead { file_id: Some(1), read_at: at("2027-03-02T07:00:00Z") };
 /// let again = watched(Some(first), Some(file), at("2027-03-02T07:00:01Z"));
 /// assert_eq!((again.since, again.told), (at("2027-03-02T07:00:00Z"), None));
 /// ```
 pub fn watched(before: Option<Watch>, newest: Option<LastRead>, now: DateTime<Utc>) -> Watch {
-    let file_id = newest.map(|file| file.file_id);
+    let file_id = newest.and_then(|file| file.file_id);
     match before {
-        // The rows of a query that were read again keep their row, with a new time.
+        // A query that brings the same rows again, or none, makes no new row.
         Some(before) if before.file_id == file_id => Watch {
             since: read_again(newest, before.since, now).unwrap_or(before.since).min(now),
             told: before.told.filter(|told| *told <= now && read_again(newest, *told, now).is_none()),
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_neither_stops_the_watch_nor_tells_for_good() {
-        let file = Some(LastRead { file_id: 7, read_at: at("2037-01-01T00:00:00Z") });
+        let file = Some(LastRead { file_id: Some(7), read_at: at("2037-01-01T00:00:00Z") });
         // Read while the clock was ten years ahead; then it was set right.
         let ahead = watched(None, file, at("2037-01-01T00:00:00Z"));
         let right = watched(Some(ahead), file, at("2027-01-01T00:00:00Z"));

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use self::reading::reading_name;
 use self::rest::resting;
-pub use self::upkeep::upkeep;
+pub use self::upkeep::{expected, upkeep};
 use crate::config::{Feed, FeedKind, TenantRules};
 use crate::feed::csv::{self, Rules};
 use crate::feed::folder::{Eyes, Folder, FolderError, Place, Source};
@@ -92,7 +92,9 @@ pub async fn poll(
     now: DateTime<Utc>,
 ) -> Result<Vec<FileReport>, IntakeError> {
     if let FeedKind::Sql(sql) = &feed.kind {
-        return Desk::new(feed, rules, store, now).of_readings().read_database(sql).await;
+        let read = Desk::new(feed, rules, store, now).of_readings().read_database(sql).await?;
+        store.query_answered(now, &feed.name).await?;
+        return Ok(read);
     }
     let desk = Desk::new(feed, rules, store, now);
     let folder = Folder::open(&feed.folder)?;

@@ -21,8 +21,8 @@ const NEWEST: Sql = sql!(
 );
 /// Only what is not looked for by its time: a held file's name has it.
 const READ_AGAIN: Sql = sql!("UPDATE file SET read_at = $2 WHERE id = $1 AND state = 'taken'");
-const GET_META: Sql = sql!("SELECT value FROM meta WHERE key = $1");
-const SET_META: Sql =
+pub(super) const GET_META: Sql = sql!("SELECT value FROM meta WHERE key = $1");
+pub(super) const SET_META: Sql =
     sql!("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
 const SET_STATE: Sql = sql!("UPDATE file SET state = $2 WHERE id = $1 AND state = 'held'");
 

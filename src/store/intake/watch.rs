@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::apply::TELL_FILE;
+use super::files::{GET_META, SET_META};
 use super::{StoreError, ms};
 use crate::rules::rhythm::{LastRead, Watch};
 use crate::store::Store;
@@ -48,6 +49,36 @@ impl Store {
         Ok(Some(Watch { file_id, since: instant(since)?, told, tidied: instant(tidied)? }))
     }
 
+    /// What was read last of a feed: its newest file, or its query, whatever became of the rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_read(&self, feed: &str) -> Result<Option<LastRead>, StoreError> {
+        let file = self.newest_file(feed).await?.map(|newest| newest.read);
+        let key = answered_key(feed);
+        let at: Option<String> =
+            on_reader!(self, |db, text| sqlx::query_scalar(text(GET_META)).bind(&key).fetch_optional(db).await?);
+        let Some(at) = at else { return Ok(file) };
+        let at = at.parse().map_err(|_| StoreError::Corrupt(format!("{key} is no instant: {at}")))?;
+        let read_at = file.map_or(instant(at)?, |file| file.read_at.max(instant(at).unwrap_or(file.read_at)));
+        Ok(Some(LastRead { file_id: file.and_then(|file| file.file_id), read_at }))
+    }
+
+    /// A query answered: the feed is not silent, also when its rows are held, refused or none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn query_answered(&self, now: DateTime<Utc>, feed: &str) -> Result<(), StoreError> {
+        let (key, at) = (answered_key(feed), ms(now).to_string());
+        on_engine!(self, |db, text| sqlx::query(text(SET_META))
+            .bind(&key)
+            .bind(&at)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(())
+    }
+
     /// The file of this feed that was read last.
     ///
     /// # Errors
@@ -56,7 +87,7 @@ impl Store {
         let row: Option<(i64, i64, String, String)> =
             on_reader!(self, |db, text| sqlx::query_as(text(NEWEST)).bind(feed).fetch_optional(db).await?);
         let Some((file_id, read_at, file, state)) = row else { return Ok(None) };
-        Ok(Some(NewestFile { read: LastRead { file_id, read_at: instant(read_at)? }, file, state }))
+        Ok(Some(NewestFile { read: LastRead { file_id: Some(file_id), read_at: instant(read_at)? }, file, state }))
     }
 
     /// Keeps the watch of a feed.
@@ -113,4 +144,9 @@ impl Store {
             on_reader!(self, |db, text| sqlx::query_scalar(text(HELD_WHY)).bind(file_id).fetch_optional(db).await?);
         Ok(why.unwrap_or_default())
     }
+}
+
+/// In `meta`, among the small facts about the state itself.
+fn answered_key(feed: &str) -> String {
+    format!("answered/{feed}")
 }

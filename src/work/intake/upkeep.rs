@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::IntakeError;
 use super::rest::utc;
-use crate::config::Feed;
+use crate::config::{Feed, FeedKind};
 use crate::feed::Eyes;
 use crate::feed::folder::Folder;
 use crate::rules::rhythm::{Tidy, overdue_since, tidy, watched};
@@ -20,8 +20,8 @@ use crate::store::Store;
 /// [`IntakeError`]: it is looked again at the next poll.
 pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>) -> Result<(), IntakeError> {
     let before = store.feed_watch(&feed.name).await?;
-    let newest = store.newest_file(&feed.name).await?;
-    let mut watch = watched(before, newest.as_ref().map(|newest| newest.read), now);
+    let last_read = store.last_read(&feed.name).await?;
+    let mut watch = watched(before, last_read, now);
     let overdue = overdue_since(&watch, feed.expect_every, now);
     if overdue.is_none() {
         watch.told = None;
@@ -38,15 +38,17 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
     }
     // A machine that slept over the weekend wakes beside a file that does not stand still yet.
     if let Some(due) = overdue.filter(|_| watch.told.is_none() && !eyes.sees_one(&feed.name)) {
+        let newest = store.newest_file(&feed.name).await?;
         let last = newest.map_or_else(
             || "none was read yet".to_owned(),
             |newest| format!("the last was {}, read {}", newest.file, utc(newest.read.read_at)),
         );
-        let why = format!("a new file was expected by {}; {last}", utc(due));
+        let (wanted, remedy) = expected(feed);
+        let why = format!("{wanted} was expected by {}; {last}", utc(due));
         if store.tell_feed_overdue(now, &feed.name, &feed.tenant, &why).await? {
             tracing::warn!(
                 feed = feed.name,
-                "feed {} is overdue: {why}; see whether HR's export still runs, or raise expect_every",
+                "feed {} is overdue: {why}; see {remedy}, or raise expect_every",
                 feed.name
             );
         }
@@ -64,4 +66,12 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
         }
     }
     Ok(())
+}
+
+/// What is waited for, and what to look at when it does not come.
+pub fn expected(feed: &Feed) -> (&'static str, &'static str) {
+    match feed.kind {
+        FeedKind::Csv => ("a new file", "whether HR's export still runs"),
+        FeedKind::Sql(_) => ("an answer of the database", "by `firstpass check` why it cannot be read"),
+    }
 }
