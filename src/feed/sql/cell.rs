@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::rules::record::FIELD_CHARS;
+
 /// What stands in for a value that is no text: no text of a database holds it, and the row is rejected.
 pub(crate) const NO_TEXT: &str = "\0";
+/// A cell longer than this is no field of anybody, and would make all rows unreadable as a file.
+pub(super) const CELL_BYTES: usize = 16 * 1024;
 /// Floating-point numbers from here on have lost digits.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -35,6 +39,11 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) if !text.contains('\0') => Cow::Borrowed(text.trim_end_matches(' ')),
         Ok(_) | Err(_) => Cow::Borrowed(NO_TEXT),
     }
+}
+
+/// Longer than any field may be, so that the row is rejected with that reason.
+pub(super) fn too_long_for_a_field() -> String {
+    "…".repeat(FIELD_CHARS + 1)
 }
 
 /// MySQL's BIT: the bytes of a number.
@@ -69,6 +78,7 @@ mod tests {
         assert_eq!(text("Zoë   ".as_bytes()), "Zoë");
         assert_eq!(text(&[0xff, 0xfe]), NO_TEXT);
         assert_eq!(text(b"a\0b"), NO_TEXT);
+        assert!(too_long_for_a_field().chars().count() > FIELD_CHARS && too_long_for_a_field().len() < CELL_BYTES);
         assert_eq!((bits(&[1]), bits(&[1, 0])), ("1".into(), "256".into()));
     }
 }

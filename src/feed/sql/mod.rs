@@ -25,7 +25,7 @@ use secrecy::ExposeSecret;
 #[cfg(feature = "odbc")]
 pub use self::odbc::Odbc;
 use self::spool::Spool;
-pub use self::spool::mark_before;
+pub use self::spool::{Room, room};
 pub use self::target::{Engine, Target, Trust};
 use crate::config::{SecretError, Sql};
 use crate::rules::headers::HeaderError;
@@ -69,25 +69,29 @@ pub enum SqlError {
     #[error("{0}")]
     Url(String),
     /// Down, refused, cut off.
-    #[error("the database cannot be reached: {0}; nothing changed")]
+    #[error(
+        "the database cannot be reached: {0}; nothing changed. See that it runs, and what feed.url_file says of host, login and CA"
+    )]
     Down(String),
     /// `feed.timeout` is over.
-    #[error("the query did not end within feed.timeout ({}); nothing changed", humantime::format_duration(*.0))]
+    #[error("the query did not end within feed.timeout ({}); nothing changed. Raise it, or let feed.query read less", humantime::format_duration(*.0))]
     Slow(Duration),
     /// Somebody holds a lock on it.
-    #[error("the database is locked by somebody else; nothing changed")]
+    #[error(
+        "the database is locked by somebody else; nothing changed. If it stays so, see whose transaction stays open"
+    )]
     Locked,
     /// The database refuses the query.
-    #[error("the database refused the query: {0}; correct feed.query. Nothing changed")]
+    #[error("the database refused the query: {0}; correct feed.query, or what its login may read. Nothing changed")]
     Refused(String),
     /// Columns are not what the settings say.
     #[error("{0}. Nothing changed")]
     Shape(String),
     /// No row at all.
-    #[error("the query returned no row; nothing changed")]
+    #[error("the query returned no row; nothing changed. See whether feed.query and its login still find the people")]
     Empty,
     /// More than the bound.
-    #[error("the query returned more than {0} rows (feed.max_rows); nothing changed")]
+    #[error("the query returned more than {0} rows (feed.max_rows); nothing changed. Raise it if so many are right")]
     TooMany(u64),
     /// More than the bound of a file.
     #[error("the rows take more than {0} MiB; let feed.query name fewer columns. Nothing changed")]
@@ -185,8 +189,16 @@ pub(super) fn of_a_row(reject: &mut Reject, record: &HireRecord<'_>) {
 
 /// Codes of a statement that was ended for its time: PostgreSQL, MariaDB, MySQL, SQLite.
 const ENDED: [&str; 4] = ["57014", "1969", "3024", "9"];
-/// Codes of a lock that was waited for in vain: PostgreSQL, MySQL and MariaDB, SQLite (busy, locked).
-const LOCKED: [&str; 4] = ["55P03", "1205", "5", "6"];
+/// Codes of a lock that was waited for in vain, or that two waited for: PostgreSQL, MySQL and MariaDB,
+/// SQLite (busy, locked).
+const LOCKED: [&str; 6] = ["55P03", "40P01", "1205", "1213", "5", "6"];
+/// Codes of a server that goes down, broke the statement off or has no room: neither the query nor the
+/// login is at fault. PostgreSQL (40001: a standby that replays what was read), MySQL and MariaDB
+/// (connections, shutdown, KILL), SQLite (input and output, damaged, full, cannot open, no database).
+const BROKEN_OFF: [&str; 19] = [
+    "40001", "53000", "53100", "53200", "53300", "57P01", "57P02", "57P03", "57P05", "1021", "1040", "1053", "1317",
+    "1927", "10", "11", "13", "14", "26",
+];
 
 /// What sqlx reports while a query is asked.
 fn failed(error: sqlx::Error, timeout: Duration) -> SqlError {
@@ -197,6 +209,8 @@ fn failed(error: sqlx::Error, timeout: Duration) -> SqlError {
                 SqlError::Slow(timeout)
             } else if LOCKED.contains(&code.as_str()) {
                 SqlError::Locked
+            } else if BROKEN_OFF.contains(&code.as_str()) {
+                SqlError::Down(one_line(&masked(refused.message())))
             } else {
                 SqlError::Refused(one_line(&masked(refused.message())))
             }

@@ -123,9 +123,13 @@ pub(super) async fn look(to: &MySqlConnectOptions) -> Result<Looked, SqlError> {
     Ok(Looked { version: format!("{product} {version}"), writes })
 }
 
-/// The first privilege of a line of SHOW GRANTS that a reader does not need.
+/// The first privilege of a line of SHOW GRANTS that a reader does not need. What a role may do stands in no line.
 fn surplus(grant: &str) -> Option<String> {
-    let (privileges, _) = grant.strip_prefix("GRANT ")?.split_once(" ON ")?;
+    let granted = grant.strip_prefix("GRANT ")?;
+    let Some((privileges, _)) = granted.split_once(" ON ") else {
+        let roles = granted.split_once(" TO ").map_or(granted, |(roles, _)| roles);
+        return Some(format!("whatever the role {roles} has"));
+    };
     // `SELECT (a, b), UPDATE (c)`: columns in brackets are no privileges.
     let mut depth = 0_i32;
     let plain: String = privileges
@@ -149,6 +153,8 @@ mod tests {
         assert_eq!(surplus("GRANT SELECT (`id`, `day`) ON `hr`.`t` TO `hr`@`%`"), None);
         assert_eq!(surplus("GRANT SELECT, INSERT ON `hr`.* TO `hr`@`%`").as_deref(), Some("INSERT"));
         assert_eq!(surplus("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost`").as_deref(), Some("ALL PRIVILEGES"));
+        let role = surplus("GRANT `hr_writer`@`%` TO `hr`@`%`");
+        assert_eq!(role.as_deref(), Some("whatever the role `hr_writer`@`%` has"));
         assert_eq!(surplus("GRANT SELECT (`a`), UPDATE (`a`) ON `hr`.`t` TO `hr`@`%`").as_deref(), Some("UPDATE"));
     }
 }

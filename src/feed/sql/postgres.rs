@@ -19,7 +19,8 @@ const PIECE: u64 = 2000;
 const TABLES_TO_WRITE: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
       AND has_schema_privilege(n.oid, 'USAGE')
-      AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')";
+      AND (has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+           OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'))";
 
 async fn connect(to: &Postgres) -> Result<PgConnection, SqlError> {
     to.options.connect().await.map_err(|error| SqlError::Down(one_line(&error.to_string())))

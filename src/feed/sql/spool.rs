@@ -7,13 +7,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek};
 
-use chrono::{DateTime, Utc};
-
-use super::{Ask, Rows, SqlError};
+use super::{Ask, Rows, SqlError, cell};
 use crate::feed::folder::FILE_BYTES;
 use crate::feed::rows_digest::RowsDigest;
 use crate::rules::headers::{Columns, Field, cut};
-use crate::rules::watermark::{believable, later};
+use crate::rules::watermark::{Marks, alike, later};
 
 /// HR tables have tens of columns, seldom a hundred.
 pub(super) const COLUMNS: usize = 512;
@@ -36,10 +34,7 @@ pub(super) struct Spool<'a> {
     kept: Vec<usize>,
     /// The watermark's, in the result.
     mark: Option<usize>,
-    newest: Option<String>,
-    /// A mark that is not believed.
-    beyond: Option<String>,
-    now: DateTime<Utc>,
+    marks: Marks,
     rows: u64,
     bytes: u64,
     digest: RowsDigest,
@@ -55,9 +50,7 @@ impl<'a> Spool<'a> {
             max_rows: ask.sql.max_rows,
             kept: Vec::new(),
             mark: None,
-            newest: None,
-            beyond: None,
-            now: ask.now,
+            marks: Marks::new(ask.now, ask.since.unwrap_or_default()),
             rows: 0,
             bytes: 0,
             digest: RowsDigest::default(),
@@ -108,10 +101,10 @@ impl<'a> Spool<'a> {
         &self.kept
     }
 
-    /// One row; `cell` gives the text of a column by its place in the result, `None` for NULL.
+    /// One row; `of` gives the text of a column by its place in the result, `None` for NULL.
     pub(super) fn row<'c>(
         &mut self,
-        cell: impl Fn(usize) -> Result<Option<Cow<'c, str>>, SqlError>,
+        of: impl Fn(usize) -> Result<Option<Cow<'c, str>>, SqlError>,
     ) -> Result<(), SqlError> {
         self.rows += 1;
         if self.rows > self.max_rows {
@@ -119,14 +112,16 @@ impl<'a> Spool<'a> {
         }
         let mut cells: Vec<Cow<'c, str>> = Vec::with_capacity(self.kept.len());
         for place in &self.kept {
-            let text = cell(*place)?.unwrap_or_default();
-            self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX) + 3;
-            if Some(*place) == self.mark && !text.is_empty() {
-                if !believable(&text, self.now) {
-                    self.beyond = Some(cut(&text, 40));
-                } else if self.newest.as_deref().is_none_or(|newest| later(&text, newest)) {
-                    self.newest = Some(text.to_string());
+            let mut text = of(*place)?.unwrap_or_default();
+            if text.len() > cell::CELL_BYTES {
+                if Some(*place) == self.mark {
+                    return Err(too_long_a_mark(cell::CELL_BYTES));
                 }
+                text = Cow::Owned(cell::too_long_for_a_field());
+            }
+            self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX) + 3;
+            if Some(*place) == self.mark {
+                self.marks.add(&text);
             }
             cells.push(text);
         }
@@ -140,16 +135,35 @@ impl<'a> Spool<'a> {
 
     pub(super) fn finish(mut self) -> Result<Rows, SqlError> {
         self.out.flush()?;
-        Ok(Rows { rows: self.rows, digest: self.digest.hex(), newest: self.newest, beyond: self.beyond })
+        let (newest, beyond) = self.marks.end();
+        let beyond = beyond.map(|beyond| cut(&beyond, 40));
+        Ok(Rows { rows: self.rows, digest: self.digest.hex(), newest, beyond })
     }
 }
 
-/// The smallest mark among the rows at `positions` (sorted, the first row is 1): how far a watermark
-/// may go that must not pass them. `None`: none of them has one.
+/// Nothing was left out of a mark, or it would be another one.
+pub(super) fn too_long_a_mark(length: usize) -> SqlError {
+    SqlError::Shape(format!(
+        "feed.watermark is a text of more than {length} characters; select a timestamp or number for it"
+    ))
+}
+
+/// How far a watermark may go that must not pass rows which are not on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// As far as it likes: there is no such row.
+    Free,
+    /// As far as this.
+    UpTo(String),
+    /// Nowhere: such a row has no mark, or one of another kind, and would be lost behind any.
+    No,
+}
+
+/// How far `newest` may go without passing the rows at `positions` (sorted, the first row is 1).
 ///
 /// # Errors
 /// The disk's, and a file that no reading wrote.
-pub fn mark_before(mut file: File, watermark: &str, positions: &[u64]) -> io::Result<Option<String>> {
+pub fn room(mut file: File, watermark: &str, positions: &[u64], newest: &str) -> io::Result<Room> {
     file.rewind()?;
     let mut reader = csv::Reader::from_reader(io::BufReader::new(file));
     let place = reader.headers()?.iter().position(|name| name.eq_ignore_ascii_case(watermark));
@@ -157,17 +171,23 @@ pub fn mark_before(mut file: File, watermark: &str, positions: &[u64]) -> io::Re
     let mut wanted = positions.iter().peekable();
     let mut least: Option<String> = None;
     for (row, position) in reader.records().zip(1_u64..) {
-        if wanted.next_if(|wanted| **wanted == position).is_none() {
-            continue;
-        }
-        let row = row?;
-        let mark = row.get(place).unwrap_or_default();
-        if least.as_deref().is_none_or(|least| later(least, mark)) {
-            least = Some(mark.to_owned());
-        }
         if wanted.peek().is_none() {
             break;
         }
+        let row = row?;
+        if wanted.next_if(|wanted| **wanted == position).is_none() {
+            continue;
+        }
+        let mark = row.get(place).unwrap_or_default();
+        if !alike(mark, newest) {
+            return Ok(Room::No);
+        }
+        if least.as_deref().is_none_or(|least| later(least, mark)) {
+            least = Some(mark.to_owned());
+        }
     }
-    Ok(least)
+    if wanted.peek().is_some() {
+        return Err(io::Error::other("a rejected row is not among the rows"));
+    }
+    Ok(least.filter(|least| later(newest, least)).map_or(Room::Free, Room::UpTo))
 }

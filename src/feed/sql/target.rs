@@ -4,6 +4,7 @@
 //! weaker one that may end in plain text is refused. Sessions run in UTC unless the URL says
 //! `timezone=…`. Unknown parameters are refused: a typing error must not weaken anything.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,8 +14,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-/// A database that can be asked.
-#[derive(Debug, Clone)]
+/// A database that can be asked. The drivers' own settings print their password, so this does not print them.
+#[derive(Clone)]
 pub struct Target {
     /// How it is asked.
     pub engine: Engine,
@@ -24,8 +25,14 @@ pub struct Target {
     pub place: String,
 }
 
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("place", &self.place).field("trust", &self.trust).finish_non_exhaustive()
+    }
+}
+
 /// Typed connections: sqlx's `Any` cannot read dates and numerics.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Engine {
     /// PostgreSQL.
     Postgres(Box<Postgres>),
@@ -39,7 +46,7 @@ pub enum Engine {
 }
 
 /// PostgreSQL and the session's time zone, which its driver sets to UTC.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Postgres {
     /// Host, login, TLS.
     pub options: PgConnectOptions,
@@ -314,6 +321,8 @@ mod tests {
                     assert!(!said.contains("Secret") && said.contains("percent-encoded"), "{said}");
                 }
             }
+            let printed = format!("{:?}", Target::parse(&format!("{scheme}://hr:pw-Secret@db/hr")).unwrap());
+            assert!(printed.contains("db:") && !printed.contains("Secret"), "{printed}");
             let said = Target::parse(&format!("{scheme}://hr@db/hr?Secret=1")).unwrap_err();
             assert!(!said.contains("Secret") && said.contains("not known"), "{said}");
         }

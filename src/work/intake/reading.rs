@@ -16,8 +16,8 @@ use crate::config::Sql;
 use crate::feed::folder::{Folder, Place, Source};
 use crate::feed::guarded::hex;
 use crate::feed::report::FileReport;
-use crate::feed::sql::{self, Ask, Rows, SqlError};
-use crate::rules::watermark::{believable, later};
+use crate::feed::sql::{self, Ask, Room, Rows, SqlError};
+use crate::rules::watermark::believable;
 use crate::store::intake::KnownFile;
 
 /// Two machines' clocks may differ by so much without one being wrong.
@@ -145,7 +145,7 @@ impl Desk<'_> {
             tracing::warn!(
                 feed = self.feed.name,
                 value = beyond,
-                "a watermark lies in the future or is no number and no date; the feed's watermark does not go past it, correct that row"
+                "a watermark lies in the future, or is no time, number or version; the feed's watermark does not go past it, correct that row"
             );
         }
         let (Some(watermark), Some(newest)) = (&sql.watermark, &rows.newest) else { return Ok(()) };
@@ -153,13 +153,12 @@ impl Desk<'_> {
         if report.rejected > 0 {
             let failed = |error: io::Error| IntakeError::File { file: report.file.clone(), why: error.to_string() };
             let positions: Vec<u64> = report.rejects.iter().map(|reject| reject.line).collect();
-            let (file, watermark) = (source.again().map_err(failed)?, watermark.clone());
-            let before = tokio::task::spawn_blocking(move || sql::mark_before(file, &watermark, &positions)).await;
-            match before.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)? {
-                // A rejected row that has no mark of its own would be lost behind any.
-                Some(before) if before.is_empty() => return Ok(()),
-                Some(before) if later(&mark, &before) => mark = before,
-                Some(_) | None => {}
+            let (file, watermark, newest) = (source.again().map_err(failed)?, watermark.clone(), newest.clone());
+            let room = tokio::task::spawn_blocking(move || sql::room(file, &watermark, &positions, &newest)).await;
+            match room.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)? {
+                Room::Free => {}
+                Room::UpTo(before) => mark = before,
+                Room::No => return Ok(()),
             }
         }
         let value = format!("{} {mark}", self.fingerprint(sql)?);

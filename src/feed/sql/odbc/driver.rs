@@ -13,10 +13,9 @@ use odbc_api::{
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use super::super::spool::{COLUMNS, Column};
+use super::super::spool::{COLUMNS, Column, too_long_a_mark};
 use super::super::{Looked, SqlError, cell, one_line};
 use super::{Odbc, Question, Said};
-use crate::rules::record::FIELD_CHARS;
 
 /// UTF-16 units that a cell holds at least: drivers of databases without lengths make theirs up.
 const CELL_LEAST: usize = 256;
@@ -203,21 +202,14 @@ fn texts(
             let units = block.column(at).get(row);
             let too_long = units.is_some_and(|units| units.len() > shape.units);
             if too_long && mark == Some(shape.place) {
-                return Err(SqlError::Shape(format!(
-                    "feed.watermark is a text of more than {} characters; select a timestamp or number for it",
-                    shape.units
-                )));
+                return Err(too_long_a_mark(shape.units));
             }
-            cells.push(units.map(|units| if too_long { too_long_for_a_field() } else { text(units, shape.kind) }));
+            cells
+                .push(units.map(|units| if too_long { cell::too_long_for_a_field() } else { text(units, shape.kind) }));
         }
         rows.push(cells);
     }
     Ok(rows)
-}
-
-/// Longer than any field may be, so that the row is rejected with that reason.
-fn too_long_for_a_field() -> String {
-    "…".repeat(FIELD_CHARS + 1)
 }
 
 fn text(units: &[u16], kind: Kind) -> String {
@@ -299,6 +291,5 @@ mod tests {
         assert_eq!(text(&[0xd800], Kind::Text), cell::NO_TEXT);
         assert_eq!(text(&"42.00".encode_utf16().collect::<Vec<_>>(), Kind::Number), "42");
         assert_eq!(text(&"1E+20".encode_utf16().collect::<Vec<_>>(), Kind::Float), cell::NO_TEXT);
-        assert!(too_long_for_a_field().chars().count() > FIELD_CHARS);
     }
 }
