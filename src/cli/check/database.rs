@@ -67,10 +67,24 @@ pub(super) async fn of_database(feed: &Feed, sql: &Sql, rules: &TenantRules, fou
         Err(error) => Err(SqlError::Disk(error)),
     };
     match read {
-        Ok((read, _)) if read.rows == 0 => found.note(Key::Database, what, "the query returned no row".to_owned()),
+        Ok((read, _)) if read.rows == 0 && sql.watermark.is_none() => {
+            found.wrong(Key::Database, what, SqlError::Empty.to_string());
+        }
+        Ok((read, _)) if read.rows == 0 => {
+            found.note(Key::Database, what, format!("the query returned no row since {}", sql.watermark_from));
+        }
         Ok((read, rows)) => {
             let text = format!("the query returned {} rows with the columns that are needed", read.rows);
-            found.ok(Key::Database, what, text);
+            match &read.beyond {
+                None => found.ok(Key::Database, what, text),
+                Some(beyond) => found.note(
+                    Key::Database,
+                    what,
+                    format!(
+                        "{text}; of feed.watermark, \"{beyond}\" lies in the future or is no time, number or version, and is not gone past: correct that row, or select the column otherwise"
+                    ),
+                ),
+            }
             return sampled(feed, rules, rows);
         }
         Err(error) => found.wrong(Key::Database, what, error.to_string()),

@@ -12,6 +12,7 @@ use rustix::fs::{Access, Mode, OFlags, access, open as fs_open};
 use super::findings::{Findings, Key};
 use super::people::Sample;
 use crate::cli::open;
+use crate::cli::rhythm::answer;
 use crate::cli::words::utc_text;
 use crate::config::{Feed, Settings};
 use crate::feed::csv;
@@ -128,7 +129,7 @@ fn newest_in(folder: &Path) -> Option<std::path::PathBuf> {
     files.max_by_key(|file| file.metadata().and_then(|metadata| metadata.modified()).ok()).map(|file| file.path())
 }
 
-/// What the service could not read the last time.
+/// What the service could not read the last time, and what waits for an answer.
 pub(super) async fn of_stopped_feeds(settings: &Settings, store: &Store, found: &mut Findings) {
     for gate in store.gates().await.unwrap_or_default() {
         let served = |name: &str| {
@@ -138,6 +139,13 @@ pub(super) async fn of_stopped_feeds(settings: &Settings, store: &Store, found: 
         if let (Some(name), Some(why)) = (gate.name.strip_prefix("feed/").filter(|name| served(name)), gate.stopped) {
             let text = format!("not read since {}: {why}", utc_text(gate.since));
             found.wrong(Key::Rhythm, format!("feed {name}"), text);
+        }
+    }
+    for feed in &settings.feeds {
+        for file in store.held_files(&feed.name).await.unwrap_or_default() {
+            let why = store.held_why(file.id).await.unwrap_or_default();
+            let text = format!("{} is held: {why}. {}", file.file, answer(&file.file));
+            found.note(Key::File, format!("feed {}", feed.name), text);
         }
     }
 }
