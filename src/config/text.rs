@@ -15,7 +15,7 @@ const WIDTH: usize = 120;
 
 /// A feed of the other kind, below the first.
 const QUERY: &str = r#"
-# A query on a database instead (deploy/feeds has more):
+# A query on a database instead (deploy/feeds/databases.md has more):
 #   [[feed]]
 #   name = "hr-database"
 #   tenant = "contoso"

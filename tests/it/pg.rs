@@ -56,24 +56,31 @@ fn start() -> Option<Cluster> {
         );
         return None;
     };
-    let mut command = if rustix::process::geteuid().is_root() {
-        // PostgreSQL refuses to run as root.
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"]);
-        command
-    } else {
-        Command::new("sh")
-    };
-    let mut supervisor =
-        command.args(["-c", SUPERVISOR, "sh"]).arg(&bin).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut supervisor = as_its_user()
+        .args(["-c", SUPERVISOR, "sh"])
+        .arg(&bin)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut dir = String::new();
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut dir).unwrap();
     assert!(!dir.is_empty(), "PostgreSQL of {} did not start", bin.display());
     Some(Cluster { dir: dir.trim_end().to_owned(), _supervisor: supervisor })
 }
 
+/// A shell of a user as whom PostgreSQL runs: it refuses to run as root.
+pub(crate) fn as_its_user() -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "sh"]);
+    command
+}
+
 /// The newest installed version's programs.
-fn bin() -> Option<PathBuf> {
+pub(crate) fn bin() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let mut versions: Vec<(u32, PathBuf)> = versions
         .filter_map(|entry| {

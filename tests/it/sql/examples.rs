@@ -63,12 +63,15 @@ async fn a_landing_table_of_workday() {
 
 #[tokio::test]
 async fn a_replica_of_successfactors() {
-    let Some(hr) = Hr::mariadb().await else { return };
-    assert_eq!(
-        hires(&hr, "successfactors.mysql.sql", "successfactors.toml").await,
-        [
-            "0007001 Ada Lovelace, 2027-03-01 09:00 Europe/Berlin pending",
-            "0007002 Grace Hopper, 2027-03-01 09:00 America/Chicago pending"
-        ]
-    );
+    for hr in [Hr::mariadb().await, Hr::mysql().await].into_iter().flatten() {
+        assert_eq!(
+            hires(&hr, "successfactors.mysql.sql", "successfactors.toml").await,
+            [
+                "0007001 Ada Lovelace, 2027-03-01 09:00 Europe/Berlin pending",
+                "0007002 Grace Hopper, 2027-03-01 09:00 America/Chicago pending"
+            ],
+            "{}",
+            hr.engine
+        );
+    }
 }

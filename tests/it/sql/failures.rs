@@ -37,6 +37,9 @@ async fn each_trouble_changes_nothing_and_says_what_to_do() {
         let never_ends = match hr.engine {
             "postgres" => "SELECT employee_id, hire_date, pg_sleep(30) FROM employees",
             "mariadb" => "SELECT a.employee_id, a.hire_date, BENCHMARK(10000000000, 1) FROM employees a",
+            "mysql" => {
+                "SELECT 1 AS employee_id, count(*) AS hire_date FROM information_schema.columns a, information_schema.columns b, information_schema.columns c"
+            }
             _ => {
                 "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT n AS employee_id, sum(n) AS hire_date FROM n"
             }
@@ -70,7 +73,7 @@ async fn f50_an_emptied_or_tenfold_table_is_no_company() {
         let mut desk = company(&hr).await;
         let before = state(&desk).await;
         hr.run("DELETE FROM employees").await;
-        assert_eq!(stopped(&mut desk).await, "the query returned no row; nothing changed");
+        assert!(stopped(&mut desk).await.starts_with("the query returned no row; nothing changed"));
         assert_eq!(state(&desk).await, before);
         let many: Vec<String> = (0..20).map(|n| format!("('{n}', '2027-03-01', 'DE')")).collect();
         hr.run(&format!("INSERT INTO employees VALUES {}", many.join(","))).await;
@@ -87,12 +90,8 @@ async fn a_locked_table_is_told_as_such() {
         let before = state(&desk).await;
         sql(&mut desk).timeout = Duration::from_secs(4);
         let lock = hr.lock("employees").await;
-        assert_eq!(
-            stopped(&mut desk).await,
-            "the database is locked by somebody else; nothing changed",
-            "{}",
-            hr.engine
-        );
+        let why = stopped(&mut desk).await;
+        assert!(why.starts_with("the database is locked by somebody else; nothing changed"), "{}: {why}", hr.engine);
         lock.release().await;
         read(&mut desk).await;
         assert_eq!(state(&desk).await, before, "{}", hr.engine);
@@ -101,7 +100,7 @@ async fn a_locked_table_is_told_as_such() {
 
 #[tokio::test]
 async fn dropped_slow_and_reset_connections_change_nothing() {
-    for hr in [Hr::postgres().await, Hr::mariadb().await].into_iter().flatten() {
+    for hr in Hr::servers().await {
         let mut desk = company(&hr).await;
         let many: Vec<String> = (0..20_000).map(|n| format!("('{n}', '2027-03-01', 'DE')")).collect();
         hr.run(&format!("INSERT INTO employees VALUES {}", many.join(","))).await;
@@ -130,7 +129,7 @@ async fn dropped_slow_and_reset_connections_change_nothing() {
 
 #[tokio::test]
 async fn down_and_refused_logins_are_told_without_the_password() {
-    for hr in [Hr::postgres().await, Hr::mariadb().await].into_iter().flatten() {
+    for hr in Hr::servers().await {
         let mut desk = company(&hr).await;
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         ask(&mut desk, &hr.through(closed).replace('@', ":pw-secret@"), QUERY);
@@ -183,4 +182,25 @@ async fn t25_a_query_that_writes_is_refused_and_writes_nothing() {
             "\"0\" is no date; write the day as 2027-03-31 (year, month, day)"
         );
     }
+}
+
+/// Neither the query nor its login is at fault, so the sentence does not send an admin there.
+#[tokio::test]
+async fn a_server_that_goes_down_in_the_middle_is_not_called_a_wrong_query() {
+    let Some(hr) = Hr::postgres().await else { return };
+    let mut desk = company(&hr).await;
+    let before = state(&desk).await;
+    "SELECT employee_id, hire_date, pg_terminate_backend(pg_backend_pid()) FROM employees"
+        .clone_into(&mut sql(&mut desk).query);
+    let why = stopped(&mut desk).await;
+    assert!(why.starts_with("the database cannot be reached: terminating connection"), "{why}");
+    assert_eq!(state(&desk).await, before);
+
+    let hr = Hr::sqlite();
+    let mut desk = company(&hr).await;
+    let before = state(&desk).await;
+    std::fs::write(&hr.url["sqlite:".len()..], "no database".repeat(1000)).unwrap();
+    let why = stopped(&mut desk).await;
+    assert!(why.starts_with("the database cannot be reached") && why.contains("not a database"), "{why}");
+    assert_eq!(state(&desk).await, before);
 }

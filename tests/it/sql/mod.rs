@@ -5,12 +5,15 @@ pub(crate) mod beside;
 mod changes;
 mod examples;
 mod failures;
+mod marks;
 mod million;
 #[cfg(feature = "odbc")]
 mod odbc;
 mod proxy;
 mod servers;
+mod silence;
 mod taken;
+mod told;
 mod trust;
 mod types;
 

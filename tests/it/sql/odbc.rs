@@ -184,7 +184,7 @@ async fn a_locked_table_is_told_as_such_through_odbc() {
     let mut desk = company(&hr).await;
     sql(&mut desk).timeout = Duration::from_secs(4);
     let lock = hr.lock("employees").await;
-    assert_eq!(stopped(&mut desk).await, "the database is locked by somebody else; nothing changed");
+    assert!(stopped(&mut desk).await.starts_with("the database is locked by somebody else; nothing changed"));
     lock.release().await;
     read(&mut desk).await;
 }

@@ -1,5 +1,5 @@
-//! The databases of the tests: a SQLite file, a database of the tests' PostgreSQL, one of a MariaDB
-//! that this binary starts for itself.
+//! The databases of the tests: a SQLite file, a database of the tests' PostgreSQL, one of a MariaDB and
+//! one of a MySQL that this binary starts for itself, and a PostgreSQL with TLS.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
 
+use crate::entra::provider::below_target;
 use crate::pg;
 
 /// An empty database of somebody's HR system.
@@ -28,17 +29,35 @@ impl Hr {
         Self { url: format!("sqlite:{}", path.display()), engine: "sqlite", by_odbc: None, _dir: Some(dir) }
     }
 
+    /// A database that is there already.
+    pub(super) fn at(url: &str, engine: &'static str) -> Self {
+        Self { url: url.to_owned(), engine, by_odbc: None, _dir: None }
+    }
+
     pub(super) async fn postgres() -> Option<Self> {
         Some(Self { url: pg::database().await?, engine: "postgres", by_odbc: None, _dir: None })
     }
 
     pub(super) async fn mariadb() -> Option<Self> {
-        Some(Self { url: mariadb().await?, engine: "mariadb", by_odbc: None, _dir: None })
+        let url = of_mysql(&MARIA, start_mariadb).await?;
+        Some(Self { url, engine: "mariadb", by_odbc: None, _dir: None })
+    }
+
+    pub(super) async fn mysql() -> Option<Self> {
+        let url = of_mysql(&MYSQL, start_mysql).await?;
+        Some(Self { url, engine: "mysql", by_odbc: None, _dir: None })
     }
 
     /// Every engine that this machine has.
     pub(super) async fn all() -> Vec<Self> {
-        [Some(Self::sqlite()), Self::postgres().await, Self::mariadb().await].into_iter().flatten().collect()
+        let mut all = vec![Self::sqlite()];
+        all.extend(Self::servers().await);
+        all
+    }
+
+    /// Every one that is reached by a connection.
+    pub(super) async fn servers() -> Vec<Self> {
+        [Self::postgres().await, Self::mariadb().await, Self::mysql().await].into_iter().flatten().collect()
     }
 
     /// Runs statements.
@@ -80,7 +99,7 @@ impl Hr {
             _ => {
                 let mut db = MySqlConnection::connect(&self.url).await.unwrap();
                 sqlx::raw_sql(text("LOCK TABLES ", " WRITE")).execute(&mut db).await.unwrap();
-                Lock::Mariadb(db)
+                Lock::Mysql(db)
             }
         }
     }
@@ -113,7 +132,7 @@ impl Hr {
         let (user, database) = (url.username(), url.path());
         let scheme = url.scheme();
         // A socket lies behind the proxy: without TLS.
-        let more = if self.engine == "mariadb" { "?ssl-mode=disabled" } else { "" };
+        let more = if self.engine == "postgres" { "" } else { "?ssl-mode=disabled" };
         format!("{scheme}://{user}@127.0.0.1:{port}{database}{more}")
     }
 }
@@ -122,7 +141,7 @@ impl Hr {
 pub(super) enum Lock {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
-    Mariadb(MySqlConnection),
+    Mysql(MySqlConnection),
 }
 
 impl Lock {
@@ -130,12 +149,13 @@ impl Lock {
         match self {
             Self::Sqlite(db) => db.close().await.unwrap(),
             Self::Postgres(db) => db.close().await.unwrap(),
-            Self::Mariadb(db) => db.close().await.unwrap(),
+            Self::Mysql(db) => db.close().await.unwrap(),
         }
     }
 }
 
-struct Maria {
+/// A server of the MySQL family that this binary started for itself.
+struct Peer {
     dir: String,
     port: u16,
     /// Key and certificate for `localhost`, and the CA that vouches for it.
@@ -144,13 +164,20 @@ struct Maria {
     _supervisor: Child,
 }
 
-static MARIA: OnceLock<Option<Maria>> = OnceLock::new();
+static MARIA: OnceLock<Option<Peer>> = OnceLock::new();
+static MYSQL: OnceLock<Option<Peer>> = OnceLock::new();
+static POSTGRES: OnceLock<Option<Peer>> = OnceLock::new();
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
-/// The TCP port of MariaDB, and the CA of its certificate.
-pub(super) fn mariadb_tls() -> Option<(u16, String)> {
-    let maria = MARIA.get()?.as_ref()?;
-    Some((maria.port, maria.tls.path().join("ca.pem").display().to_string()))
+/// The TCP port of a server that offers TLS, and the CA of its certificate.
+pub(super) fn tls_of(engine: &str) -> Option<(u16, String)> {
+    let peer = match engine {
+        "postgres" => POSTGRES.get_or_init(start_postgres),
+        "mysql" => MYSQL.get()?,
+        _ => MARIA.get()?,
+    };
+    let peer = peer.as_ref()?;
+    Some((peer.port, peer.tls.path().join("ca.pem").display().to_string()))
 }
 
 /// A certificate for `localhost` that a CA of its own vouches for, readable for the server's user.
@@ -173,10 +200,10 @@ fn certificate() -> tempfile::TempDir {
     dir
 }
 
-/// The URL of a new, empty database; `None` when this machine has no MariaDB (said once).
-async fn mariadb() -> Option<String> {
-    let maria = MARIA.get_or_init(start).as_ref()?;
-    let socket = format!("ssl-mode=disabled&socket={}/s.sock", maria.dir);
+/// The URL of a new, empty database; `None` when this machine has no such server (said once).
+async fn of_mysql(peer: &'static OnceLock<Option<Peer>>, start: fn() -> Option<Peer>) -> Option<String> {
+    let peer = peer.get_or_init(start).as_ref()?;
+    let socket = format!("ssl-mode=disabled&socket={}/s.sock", peer.dir);
     let mut admin = MySqlConnection::connect(&format!("mysql://root@localhost/mysql?{socket}")).await.unwrap();
     let name = format!("t{}", DATABASES.fetch_add(1, Ordering::SeqCst));
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")))
@@ -184,27 +211,43 @@ async fn mariadb() -> Option<String> {
         .await
         .unwrap();
     admin.close().await.unwrap();
-    Some(format!("mysql://root@localhost:{}/{name}?{socket}", maria.port))
+    Some(format!("mysql://root@localhost:{}/{name}?{socket}", peer.port))
 }
 
-fn start() -> Option<Maria> {
+fn start_mariadb() -> Option<Peer> {
     let found = |name: &str| ["/usr/bin", "/usr/sbin"].iter().any(|bin| Path::new(bin).join(name).exists());
     if !found("mariadbd") || !found("mariadb-install-db") {
         eprintln!("skipped: everything on MariaDB (no mariadbd; apt-get install mariadb-server)");
         return None;
     }
+    Some(start("mariadb", Command::new("sh"), None))
+}
+
+fn start_mysql() -> Option<Peer> {
+    let root = below_target("mysql").join("root");
+    if !root.join("usr/sbin/mysqld").exists() {
+        eprintln!("skipped: everything on MySQL itself (no mysqld in {}; tests/run fetches it)", root.display());
+        return None;
+    }
+    Some(start("mysql", Command::new("sh"), Some(root)))
+}
+
+fn start_postgres() -> Option<Peer> {
+    let bin = pg::bin()?;
+    Some(start("postgres", pg::as_its_user(), Some(bin)))
+}
+
+/// Runs the script of a peer with a free port, a certificate and one word more, until this process ends.
+fn start(peer: &str, mut command: Command, more: Option<PathBuf>) -> Peer {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/mariadb/up.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(peer).join("up.sh");
+    // Read by a user who may not look into this folder.
+    let script = std::fs::read_to_string(script).unwrap();
     let tls = certificate();
-    let mut supervisor = Command::new("sh")
-        .args([script, &port.to_string()])
-        .arg(tls.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let command = command.args(["-c", &script, peer, &port.to_string()]).arg(tls.path()).args(more);
+    let mut supervisor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut dir = String::new();
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut dir).unwrap();
-    assert!(!dir.is_empty(), "MariaDB did not start");
-    Some(Maria { dir: dir.trim_end().to_owned(), port, tls, _supervisor: supervisor })
+    assert!(!dir.is_empty(), "{peer} did not start");
+    Peer { dir: dir.trim_end().to_owned(), port, tls, _supervisor: supervisor }
 }

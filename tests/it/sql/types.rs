@@ -85,7 +85,7 @@ pub(super) async fn outcomes(hr: &Hr, tables: &[Table]) -> String {
     for (n, Table { id, day, rows }) in tables.iter().enumerate() {
         let values: Vec<String> = rows.iter().map(|(id, day)| format!("({id}, {day}, 'DE')")).collect();
         let (null, values) = (if day.contains("NULL") { "" } else { " NULL" }, values.join(", "));
-        let mode = if hr.engine == "mariadb" { "SET SESSION sql_mode = ''; " } else { "" };
+        let mode = if matches!(hr.engine, "mariadb" | "mysql") { "SET SESSION sql_mode = ''; " } else { "" };
         hr.run(&format!(
             "{mode}CREATE TABLE t{n} (employee_id {id} NULL, hire_date {day}{null}, country CHAR(2)); INSERT INTO t{n} VALUES {values}"
         ))
@@ -132,6 +132,46 @@ async fn types_of_postgresql() {
 async fn types_of_mariadb() {
     let Some(hr) = Hr::mariadb().await else { return };
     insta::assert_snapshot!(outcomes(&hr, MARIADB).await);
+}
+
+#[tokio::test]
+async fn types_of_mysql() {
+    let Some(hr) = Hr::mysql().await else { return };
+    insta::assert_snapshot!(outcomes(&hr, MARIADB).await);
+}
+
+/// Its own types, and lists of them, come as text too.
+#[tokio::test]
+async fn types_that_a_postgresql_database_makes_for_itself() {
+    let Some(hr) = Hr::postgres().await else { return };
+    hr.run(
+        "CREATE TYPE standing AS ENUM ('Active', 'No-show'); CREATE DOMAIN worker AS varchar(8) CHECK (value <> '');
+         CREATE TABLE e (employee_id worker, hire_date date, country char(2), status standing, sites text[], more jsonb);
+         INSERT INTO e VALUES ('0042', '2027-03-01', 'DE', 'Active', '{BER,MUC}', '{\"a\": 1}'),
+                              ('0043', '2027-03-01', 'DE', 'No-show', NULL, NULL)",
+    )
+    .await;
+    let mut desk = desk(&hr, "SELECT * FROM e").await;
+    assert_eq!(counts(&read(&mut desk).await), [2, 1, 0, 0, 1, 0, 0]);
+    assert_eq!(desk.hires().await, ["0042 1 2027-03-01 pending - active r1"]);
+}
+
+/// One odd row would make the whole file unreadable, and nobody would come in.
+#[tokio::test]
+async fn a_text_that_no_field_may_have_rejects_its_row_and_no_other() {
+    for hr in Hr::all().await {
+        let text = if hr.engine == "sqlite" || hr.engine == "postgres" { "TEXT" } else { "LONGTEXT" };
+        hr.run(&format!("CREATE TABLE e (employee_id VARCHAR(20), full_name {text}, hire_date DATE, country CHAR(2))"))
+            .await;
+        for (id, name) in [("1", "Ada".to_owned()), ("2", "A".repeat(100_000)), ("3", "Ä".repeat(300))] {
+            hr.run(&format!("INSERT INTO e VALUES ('{id}', '{name}', '2027-03-01', 'DE')")).await;
+        }
+        let mut desk = desk(&hr, "SELECT * FROM e").await;
+        let report = read(&mut desk).await;
+        assert_eq!(counts(&report)[..2], [3, 1], "{} {report:?}", hr.engine);
+        let reasons: Vec<_> = report.rejects.iter().map(|reject| reject.reason.as_str()).collect();
+        assert_eq!(reasons, ["longer than 256 characters"; 2], "{}", hr.engine);
+    }
 }
 
 #[tokio::test]
