@@ -249,6 +249,11 @@ impl Counts {
         self.state_ok.set(i64::from(done));
     }
 
+    /// The last round could read and write the state.
+    pub fn state_ok(&self) -> bool {
+        self.state_ok.get() == 1
+    }
+
     /// So many codes wait in memory for their letter.
     pub fn in_hand(&self, n: usize) {
         self.in_hand.set(i64::try_from(n).unwrap_or(i64::MAX));

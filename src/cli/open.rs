@@ -19,7 +19,7 @@ pub fn now() -> DateTime<Utc> {
 pub fn settings(config: &Path) -> Result<Settings, Trouble> {
     let settings = settings_quietly(config)?;
     for warning in &settings.warnings {
-        warn!("{warning}");
+        warn!(event = "settings-odd", "{warning}");
     }
     Ok(settings)
 }

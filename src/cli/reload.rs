@@ -27,7 +27,7 @@ pub(super) async fn keep_reloading(
     systemd: Systemd,
 ) {
     while hangups.recv().await.is_some() {
-        info!(settings = %config.display(), "SIGHUP: reading {} anew", config.display());
+        info!(event = "reloading", settings = %config.display(), "SIGHUP: reading {} anew", config.display());
         systemd.reloading();
         let work = Arc::clone(&current.borrow());
         match successor(&config, &work) {
@@ -38,9 +38,9 @@ pub(super) async fn keep_reloading(
             }
             Err(trouble) => {
                 for line in trouble.to_string().lines() {
-                    error!("{line}");
+                    error!(event = "settings-bad", "{line}");
                 }
-                error!("the new settings cannot be used; the old ones stay in force");
+                error!(event = "settings-bad", "the new settings cannot be used; the old ones stay in force");
                 systemd.kept();
             }
         }
@@ -50,7 +50,7 @@ pub(super) async fn keep_reloading(
 fn successor(config: &std::path::Path, work: &Work) -> Result<Work, Trouble> {
     let settings = open::settings(config)?;
     for tenant in run::unusable_tenants(&settings)? {
-        error!("{tenant}; the other tenants are served");
+        error!(event = "tenant-unusable", "{tenant}; the other tenants are served");
     }
     work.successor(settings).map_err(|error| Trouble::Settings(chain(&error)))
 }

@@ -53,9 +53,9 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
         return Box::pin(once(&work, unusable, &stop, out)).await;
     }
     for tenant in &unusable {
-        error!("{tenant}; the other tenants are served");
+        error!(event = "tenant-unusable", "{tenant}; the other tenants are served");
     }
-    info!(version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
+    info!(event = "started", version = env!("CARGO_PKG_VERSION"), settings = %config.display(), "firstpass {} runs with {}", env!("CARGO_PKG_VERSION"), config.display());
     serve(work, config, &stop).await
 }
 

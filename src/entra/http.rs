@@ -124,13 +124,13 @@ pub(super) async fn exchange(
     bounds.counts.graph_answered(tenant, what, answered, begun.elapsed());
     match &outcome {
         Ok(answer) if answer.status < 400 || bounds.usual == Some(answer.status) => {
-            tracing::debug!(tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered");
+            tracing::debug!(event = "graph-answered", tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered");
         }
         Ok(answer) => {
-            tracing::warn!(tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered with an error");
+            tracing::warn!(event = "graph-error", tenant, what, %method, status = answer.status, client_request_id = %id, request_id = answer.request_id, took_ms, "Microsoft answered with an error");
         }
         Err(Broken::NotSent(why) | Broken::Lost(why)) => {
-            tracing::warn!(tenant, what, %method, client_request_id = %id, took_ms, why, "no answer from Microsoft");
+            tracing::warn!(event = "graph-silent", tenant, what, %method, client_request_id = %id, took_ms, why, "no answer from Microsoft");
         }
     }
     outcome

@@ -84,6 +84,7 @@ impl Token {
         };
         // Replaced while we asked: that credential is the one to judge.
         tracing::info!(
+            event = "credential-replaced",
             tenant = self.settings.name,
             "the credential was refused ({refused}), and has just been replaced"
         );
@@ -141,11 +142,16 @@ impl Token {
             let (tenant, key) = (&self.settings.name, self.key());
             if let Err(why) = credential::look(&self.settings, self.clock.now()) {
                 // Half written, or wrong: told once, and the old one serves as long as it can.
-                tracing::warn!(tenant, "{key} was replaced, and is not used yet: {}", why.words());
+                tracing::warn!(
+                    event = "credential-unusable",
+                    tenant,
+                    "{key} was replaced, and is not used yet: {}",
+                    why.words()
+                );
                 slot.mark = mark;
                 return Ok((credential, slot.age, mark));
             }
-            tracing::info!(tenant, "{key} was replaced");
+            tracing::info!(event = "credential-replaced", tenant, "{key} was replaced");
         }
         let making = Making {
             tenant: &self.settings,

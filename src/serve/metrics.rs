@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::registry::Registry;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use self::seen::Seen;
 pub use self::text::Form;
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Metrics {
     began: DateTime<Utc>,
     kept: Mutex<Option<Kept>>,
+    /// One reading of files at a time, also of those that nobody waits for any more.
+    disk: Arc<Semaphore>,
 }
 
 /// The newest reading, by the wall and by real time: a clock in hand jumps.
@@ -51,7 +53,7 @@ impl Kept {
 impl Metrics {
     /// Of a process that begins now.
     pub fn beginning(now: DateTime<Utc>) -> Self {
-        Self { began: now, kept: Mutex::default() }
+        Self { began: now, kept: Mutex::default(), disk: Arc::new(Semaphore::new(1)) }
     }
 
     /// Everything about this worker, now. Ends within some seconds, whatever the state does.
@@ -75,7 +77,7 @@ impl Metrics {
             return Arc::clone(&kept.seen);
         }
         let real = Instant::now();
-        let seen = Arc::new(seen::look(work, now).await);
+        let seen = Arc::new(seen::look(work, &self.disk, now).await);
         *kept = Some(Kept { wall: now, real, seen: Arc::clone(&seen) });
         seen
     }

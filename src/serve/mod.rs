@@ -100,7 +100,7 @@ impl Port {
     /// Answers until `stop`; then what is under way may end.
     pub async fn serve(self, work: Current, stop: CancellationToken) {
         if let Ok(address) = self.address() {
-            info!(%address, "health and metrics are at http://{address}");
+            info!(event = "serving", %address, "health and metrics are at http://{address}");
         }
         let router = router(work);
         let (seats, tracker) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
@@ -122,7 +122,7 @@ impl Port {
                     });
                 }
                 Err(error) => {
-                    warn!(%error, "a connection to serve.listen could not be taken");
+                    warn!(event = "serve-trouble", %error, "a connection to serve.listen could not be taken");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -94,7 +94,7 @@ impl Systemd {
                 }
             } else if !std::mem::replace(&mut hung, true) {
                 let why = ailments.join("; ");
-                error!("not alive: {why}");
+                error!(event = "not-alive", "not alive: {why}");
                 self.tell(&[NotifyState::Status(&format!("not alive: {why}"))]);
             }
             n = n.wrapping_add(1);

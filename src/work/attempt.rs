@@ -143,7 +143,7 @@ impl<'w> Attempt<'w> {
         let key = self.key();
         if standstill.state == State::Attention && self.hire().reason != standstill.reason {
             let reason = standstill.reason.map_or("", Reason::as_str);
-            warn!(hire = %key, reason, "{key} needs a person: {reason}: {}", words::masked(&standstill.what_to_do));
+            warn!(event = "attention", hire = %key, reason, "{key} needs a person: {reason}: {}", words::masked(&standstill.what_to_do));
         }
         let rest = Rest {
             state: standstill.state,
@@ -154,7 +154,7 @@ impl<'w> Attempt<'w> {
             seen: self.seen,
         };
         if !self.work.store.rest(self.claimed, now, rest).await? {
-            info!(hire = %key, "{key} was taken over by another claim");
+            info!(event = "claim-lost", hire = %key, "{key} was taken over by another claim");
         }
         Ok(())
     }
@@ -174,13 +174,13 @@ impl<'w> Attempt<'w> {
             Verdict::SlowDown(wait) => {
                 let until = later(now, wait);
                 self.work.store.hold_gate(now, &gate, until, None).await?;
-                warn!(tenant = %name, "tenant {name} waits {} s: {failure}", wait.as_secs());
+                warn!(event = "tenant-waits", tenant = %name, "tenant {name} waits {} s: {failure}", wait.as_secs());
                 Ok(Setback::Waits(until, None, String::new()))
             }
             Verdict::StopTenant(wait, why) => {
                 let until = later(now, wait);
                 if self.work.store.hold_gate(now, &gate, until, Some(&why)).await? {
-                    error!(tenant = %name, "tenant {name} is stopped: {why}");
+                    error!(event = "tenant-stopped", tenant = %name, "tenant {name} is stopped: {why}");
                 }
                 let sentence = format!("the tenant is stopped: {why}; firstpass goes on by itself when that is mended");
                 Ok(Setback::Waits(until, Some(Reason::TenantStopped), sentence))
@@ -227,7 +227,7 @@ impl<'w> Attempt<'w> {
             skew.num_seconds().abs()
         );
         if self.work.store.hold_gate(now, "clock", now, Some(&why)).await? {
-            error!("{why}");
+            error!(event = "clock-wrong", "{why}");
         }
         Err(Stop::Rest(self.wait(Some(Reason::Clock), &why, now + CLOCK_PAUSE)))
     }
@@ -239,7 +239,7 @@ impl Work {
         let was_stopped = lock(&self.gates).get(name).is_some_and(|gate| gate.stopped.is_some());
         if was_stopped && self.store.open_gate(now, name).await? {
             lock(&self.gates).remove(name);
-            info!("{name} works again");
+            info!(event = "works-again", gate = name, "{name} works again");
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ use crate::counts::{Counts, Rows};
 use crate::entra::Look;
 use crate::feed::FileReport;
 use crate::mail::{MailFailure, Receipt};
+use crate::rules::attempt::{Made, PassAsk};
+use crate::rules::hire::MailAddress;
 use crate::rules::verdict::Failure;
 
 /// One tenant as the worker sees it now.
@@ -19,8 +21,6 @@ use crate::rules::verdict::Failure;
 pub struct TenantSeen {
     /// Its name in the settings.
     pub name: String,
-    /// The certificate it signs in with, if it is one and right.
-    pub certificate: Option<Look>,
     /// Microsoft's clock minus ours by the newest answer; `None`: no answer yet.
     pub skew: Option<TimeDelta>,
     /// What stops its letters: `mail` or `mail/NAME`.
@@ -28,11 +28,16 @@ pub struct TenantSeen {
 }
 
 impl Work {
-    /// The tenants that are served. Reads certificate files: not for the runtime's own threads.
+    /// The certificates that tenants are signed in to with, as they lie there now. Reads files: not for the
+    /// runtime's own threads.
+    pub fn certificates(&self) -> Vec<(String, Look)> {
+        self.tenants.iter().filter_map(|(name, served)| Some((name.clone(), served.client.certificate()?))).collect()
+    }
+
+    /// The tenants that are served.
     pub fn tenants_seen(&self) -> Vec<TenantSeen> {
         let seen = |(name, served): (&String, &Served)| TenantSeen {
             name: name.clone(),
-            certificate: served.client.certificate(),
             skew: served.client.skew(),
             mail_gate: served.mail_gate.clone(),
         };
@@ -80,9 +85,23 @@ impl Attempt<'_> {
         self.work.counts.letter_accepted(&hire.tenant, now - planned);
     }
 
-    /// What came of a POST.
-    pub(super) fn count_try<T>(&self, made: &Result<T, Failure>) {
-        let outcome = match made {
+    /// Asks everything that can be asked before the letter; counted.
+    ///
+    /// # Errors
+    /// As [`super::post::Post::dial`].
+    pub(super) async fn dial(&self, to: &MailAddress) -> Result<Dialled, MailFailure> {
+        let dialled = self.served.post.dial(to).await;
+        self.work.count_dial(self.served, &dialled);
+        dialled
+    }
+
+    /// One POST; counted.
+    ///
+    /// # Errors
+    /// As [`crate::entra::Tenant::create_pass`].
+    pub(super) async fn create_pass(&self, ask: &PassAsk) -> Result<Made, Failure> {
+        let made = self.tenant().create_pass(ask).await;
+        let outcome = match &made {
             Ok(_) => "made",
             Err(Failure::Refused(_)) => "refused",
             Err(Failure::Unknown { .. }) => "unclear",
@@ -91,19 +110,18 @@ impl Attempt<'_> {
             Err(Failure::Unauthorized(_)) => "unauthorized",
         };
         self.work.counts.tried(&self.hire().tenant, outcome);
+        made
     }
 }
 
-/// Counts with the series of these settings at zero.
-pub(super) fn counts(settings: &Settings) -> Counts {
-    let counts = Counts::default();
+/// The series of these settings stand at zero before they count.
+pub(super) fn expect(counts: &Counts, settings: &Settings) {
     for tenant in settings.tenants.iter().filter(|tenant| tenant.enabled) {
         counts.expect_tenant(&tenant.name);
     }
     for feed in &settings.feeds {
         counts.expect_feed(&feed.name);
     }
-    counts
 }
 
 fn word(failure: Option<&MailFailure>) -> &'static str {

@@ -27,7 +27,7 @@ pub(super) fn told(work: &Work, now: DateTime<Utc>) -> Vec<String> {
             "the certificate of tenant {name} ends in {days} days, on {end}; make a new one, upload it to Entra, then \
              replace the file: it is used without a restart"
         );
-        warn!(tenant = %name, days, "{sentence}");
+        warn!(event = "certificate-ends", tenant = %name, days, "{sentence}");
         sentences.push(sentence);
     }
     sentences

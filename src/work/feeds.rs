@@ -68,7 +68,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     };
     let now = work.clock.now();
     if looked_after && let Err(error) = intake::upkeep(feed, &work.store, &eyes, now).await {
-        warn!(feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
+        warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
     }
     work.eyes.lock().await.insert(feed.name.clone(), eyes);
     match polled {
@@ -76,9 +76,11 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             work.count_files(&feed.name, &files);
             read.files.extend(files);
             match work.store.open_gate(now, &gate_of(feed)).await {
-                Ok(true) => info!(feed = %feed.name, "feed {} can be read again", feed.name),
+                Ok(true) => info!(event = "feed-resumed", feed = %feed.name, "feed {} can be read again", feed.name),
                 Ok(false) => {}
-                Err(error) => warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name),
+                Err(error) => {
+                    warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name)
+                }
             }
         }
         Err(why) => {
@@ -86,10 +88,10 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             if told_before(work, feed, &why).await {
                 tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
             } else {
-                error!(feed = %feed.name, "feed {} could not be read: {why}", feed.name);
+                error!(event = "feed-stopped", feed = %feed.name, "feed {} could not be read: {why}", feed.name);
             }
             if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(&why)).await {
-                warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+                warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
             }
             read.errors.push(format!("{}: {why}", gate_of(feed)));
         }
@@ -149,9 +151,9 @@ pub(super) async fn told_to_hang(work: &Work, place: usize) {
     let now = work.clock.now();
     let why = "reading it takes more than 15 min: its folder or database hangs; the other feeds and all letters go on. \
                Look after the share or the server";
-    error!(feed = %feed.name, "feed {}: {why}", feed.name);
+    error!(event = "feed-hangs", feed = %feed.name, "feed {}: {why}", feed.name);
     if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(why)).await {
-        warn!(feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+        warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
     }
 }
 

@@ -140,7 +140,7 @@ impl Work {
         let revision = match self.store.renew(&mut attempt.claimed, now, self.limits.lease).await {
             Ok(Some(revision)) => revision,
             Ok(None) => {
-                warn!(hire = %key, "{key}: the lease of a code in hand is lost; the next claim settles it");
+                warn!(event = "claim-lost", hire = %key, "{key}: the lease of a code in hand is lost; the next claim settles it");
                 return Ok(());
             }
             Err(error) => {
@@ -249,7 +249,7 @@ impl Work {
 /// The pass goes, and the hire is planned anew.
 async fn give_up(attempt: &Attempt<'_>, letter: &Letter, cause: Cause) -> Result<(), Stop> {
     let key = attempt.key();
-    info!(hire = %key, cause = cause.as_str(), "{key}: a code in hand is given up ({cause})");
+    info!(event = "letter-given-up", hire = %key, cause = cause.as_str(), "{key}: a code in hand is given up ({cause})");
     settle::tear_up(attempt, letter.torn(cause)).await?;
     let now = attempt.now();
     let again = if cause == Cause::Changed { now } else { now + PAUSE };

@@ -128,8 +128,19 @@ impl Work {
     /// # Errors
     /// [`WorkError`] when a client cannot be built from the settings.
     pub fn new(settings: Arc<Settings>, limits: Limits, store: Store, clock: Clock) -> Result<Self, WorkError> {
+        Self::counting(settings, limits, store, clock, Counts::default())
+    }
+
+    /// [`Self::new`]; it goes on with these counts.
+    fn counting(
+        settings: Arc<Settings>,
+        limits: Limits,
+        store: Store,
+        clock: Clock,
+        counts: Counts,
+    ) -> Result<Self, WorkError> {
         let mut tenants = BTreeMap::new();
-        let counts = counted::counts(&settings);
+        counted::expect(&counts, &settings);
         let clients = clients_counted(&settings, &limits, &clock, &counts)?;
         let common = Post::new(&settings.mail, &limits, &clients)?;
         let common_letters = Arc::new(letters(&settings.mail)?);
@@ -219,7 +230,7 @@ fn clients_counted(settings: &Settings, limits: &Limits, clock: &Clock, counts: 
 fn letters(mail: &config::Mail) -> Result<Letters, SettingsError> {
     let letters = config::letters::letters(mail)?;
     for unwise in letters.warnings() {
-        warn!("{}", config::letters::sentence(mail, unwise));
+        warn!(event = "letters-odd", "{}", config::letters::sentence(mail, unwise));
     }
     Ok(letters)
 }

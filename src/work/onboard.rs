@@ -119,9 +119,7 @@ async fn intend_and_issue(
 /// The mail server takes this recipient, before anything is made.
 async fn dial(attempt: &Attempt<'_>, wanted: &Wanted, cleared: &Cleared) -> Result<Dialled, Stop> {
     let work = attempt.work;
-    let dialled = attempt.served.post.dial(&cleared.channel().address).await;
-    work.count_dial(attempt.served, &dialled);
-    match dialled {
+    match attempt.dial(&cleared.channel().address).await {
         Ok(dialled) => {
             work.open_gate(&attempt.served.mail_gate, attempt.now()).await?;
             Ok(dialled)
@@ -148,9 +146,7 @@ async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Sto
 /// One POST. An unclear answer stays `intended` for settling; there is no second one here.
 async fn issue(attempt: &mut Attempt<'_>, wanted: &Wanted, intended: Intended) -> Result<(Cleared, IssuedPass), Stop> {
     let (work, key) = (attempt.work, attempt.key());
-    let made = attempt.tenant().create_pass(intended.cleared().ask()).await;
-    attempt.count_try(&made);
-    let made = match made {
+    let made = match attempt.create_pass(intended.cleared().ask()).await {
         Ok(made) => made,
         Err(failure) => return Err(not_issued(attempt, wanted, &intended, &failure).await?),
     };
@@ -168,7 +164,7 @@ async fn issue(attempt: &mut Attempt<'_>, wanted: &Wanted, intended: Intended) -
     let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Changed };
     match work.store.issued(&attempt.claimed, now, &issued, issued.lifetime_min()).await {
         Ok(Some(revision)) if revision == attempt.hire().revision => {
-            info!(hire = %key, pass = issued.graph_id(), "{key}: pass made, usable from {}", issued.from());
+            info!(event = "pass-made", hire = %key, pass = issued.graph_id(), "{key}: pass made, usable from {}", issued.from());
             Ok((intended.into_cleared(), issued))
         }
         Ok(Some(_) | None) => {

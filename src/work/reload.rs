@@ -21,15 +21,22 @@ impl Work {
     pub fn successor(&self, mut settings: Settings) -> Result<Self, WorkError> {
         let (old, new) = (&self.settings, &mut settings);
         if (&new.state.url, &new.state.group) != (&old.state.url, &old.state.group) {
-            warn!("state.url and state.group are read at the start only; the state stays where it is until a restart");
+            warn!(
+                event = "settings-odd",
+                "state.url and state.group are read at the start only; the state stays where it is until a restart"
+            );
             new.state.url.clone_from(&old.state.url);
             new.state.group.clone_from(&old.state.group);
         }
         if new.serve.listen != old.serve.listen {
-            warn!("serve.listen is read at the start only; the port stays as it is until a restart");
+            warn!(
+                event = "settings-odd",
+                "serve.listen is read at the start only; the port stays as it is until a restart"
+            );
             new.serve.listen = old.serve.listen;
         }
-        let next = Self::new(Arc::new(settings), self.limits.clone(), self.store.clone(), self.clock.clone())?;
+        let (limits, store, clock) = (self.limits.clone(), self.store.clone(), self.clock.clone());
+        let next = Self::counting(Arc::new(settings), limits, store, clock, self.counts.clone())?;
         Ok(Self { worker: self.worker, pulse: Arc::clone(&self.pulse), ..next })
     }
 
@@ -41,7 +48,12 @@ impl Work {
         let held = std::mem::take(&mut *self.in_hand.lock().await);
         let (kept, left): (Vec<_>, Vec<_>) = held.into_iter().partition(|one| next.tenants.contains_key(one.tenant()));
         if !kept.is_empty() {
-            info!(letters = kept.len(), "{} letters that wait go on with the new settings", kept.len());
+            info!(
+                event = "letters-handed-over",
+                letters = kept.len(),
+                "{} letters that wait go on with the new settings",
+                kept.len()
+            );
         }
         next.in_hand.lock().await.extend(kept);
         *next.eyes.lock().await = std::mem::take(&mut *self.eyes.lock().await);
@@ -49,7 +61,10 @@ impl Work {
         *self.in_hand.lock().await = left;
         let patience = self.settings.schedule.stop_within / 2;
         tokio::time::timeout(patience, self.stop()).await.unwrap_or_else(|_| {
-            error!("not every pass of a tenant that is gone could be deleted in time; it is settled later");
+            error!(
+                event = "pass-not-deleted",
+                "not every pass of a tenant that is gone could be deleted in time; it is settled later"
+            );
             Ok(())
         })
     }

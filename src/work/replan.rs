@@ -39,7 +39,7 @@ pub(super) async fn replan(work: &Work, now: DateTime<Utc>) -> Result<(), StoreE
         calendar::forget_zones();
         let n_moved = replan_tenant(work, tenant, &served.rules, &planned_with, now).await?;
         if let Some(before) = before {
-            info!(tenant = %tenant, "tenant {tenant}: {n_moved} hires moved, from {before} to {planned_with}");
+            info!(event = "planned-anew", tenant = %tenant, "tenant {tenant}: {n_moved} hires moved, from {before} to {planned_with}");
         }
         if settled {
             work.store.set_meta(&key, &planned_with).await?;

@@ -107,15 +107,15 @@ pub(super) async fn write_delivered(attempt: &Attempt<'_>, letter: Letter) -> Re
     let look_at = unsettled::next_watch(now, letter.from, letter.until, now);
     match attempt.work.store.delivered(&attempt.claimed, now, letter.pass_id, Some(look_at)).await {
         Ok(true) => {
-            info!(hire = %key, to = letter.words.to.masked(), "{key}: letter accepted for {}", letter.words.to.masked());
+            info!(event = "letter-accepted", hire = %key, to = letter.words.to.masked(), "{key}: letter accepted for {}", letter.words.to.masked());
             Ok(())
         }
         Ok(false) => {
-            error!(hire = %key, "{key}: the letter was accepted, but another claim took the hire over");
+            error!(event = "claim-lost", hire = %key, "{key}: the letter was accepted, but another claim took the hire over");
             Err(Stop::LetGo(None))
         }
         Err(error) => {
-            error!(hire = %key, "{key}: the letter was accepted, but the state cannot be written ({error}); trying again");
+            error!(event = "state-not-written", hire = %key, "{key}: the letter was accepted, but the state cannot be written ({error}); trying again");
             Err(Stop::InHand(Box::new(letter)))
         }
     }
@@ -135,7 +135,7 @@ async fn not_sent(attempt: &Attempt<'_>, mut letter: Letter, failure: MailFailur
             let wait = if letter.sent == Sent::Maybe { LOST_AGAIN.max(*wait) } else { *wait };
             letter.sent = Sent::Maybe;
             letter.not_before = later(attempt.now(), wait);
-            warn!("the connection was lost after the letter ({why}); the same message goes again");
+            warn!(event = "letter-unclear", hire = %attempt.key(), "the connection was lost after the letter ({why}); the same message goes again");
             Err(Stop::InHand(Box::new(letter)))
         }
         MailFailure::Stopped(_)
@@ -159,7 +159,7 @@ impl Work {
             MailFailure::Busy { why, wait } => {
                 let until = later(now, *wait);
                 self.store.hold_gate(now, gate, until, None).await?;
-                warn!("{gate} waits {} s: {why}", wait.as_secs());
+                warn!(event = "mail-waits", gate, "{gate} waits {} s: {why}", wait.as_secs());
                 return Ok(attempt.wait(Some(Reason::MailStopped), MAIL_WAITS, until));
             }
             MailFailure::Stopped(why) | MailFailure::TokenRefused(why) => (now + MAIL_STOPPED, why),
@@ -177,7 +177,7 @@ impl Work {
             }
         };
         if self.store.hold_gate(now, gate, until, Some(why)).await? {
-            error!("{gate} is stopped: {why}");
+            error!(event = "mail-stopped", gate, "{gate} is stopped: {why}");
         }
         let sentence = format!(
             "the mail server is out of reach or refuses us ({why}); firstpass goes on by itself when that is mended"

@@ -76,11 +76,11 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
         let mut scheduler = schedule(&bells, &work).await?;
         bells.ring(None);
         let feeds = bells.serve(&work);
-        info!("{words}");
+        info!(event = "ready", "{words}");
         (course.ready)();
         let ended = ticks(&work, &bells, &mut course, &mut scheduler).await;
         if !feeds.end(FEEDS_END).await {
-            error!("a feed hangs in its folder or database; it is cut off");
+            error!(event = "feed-hangs", "a feed hangs in its folder or database; it is cut off");
         }
         let ended = ended?;
         let _ = scheduler.shutdown().await;
@@ -89,20 +89,20 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
             Ended::Reload(next) => next,
         };
         if let Err(error) = work.hand_over_to(&next).await {
-            error!(%error, "passes of a tenant that is gone could not be deleted; they are settled later");
+            error!(event = "pass-not-deleted", %error, "passes of a tenant that is gone could not be deleted; they are settled later");
         }
         course.current.send_replace(Arc::clone(&next));
         (work, words) = (next, "the new settings are in force");
     }
-    info!("stopping: one last try for what is in hand");
+    info!(event = "stopping", "stopping: one last try for what is in hand");
     // The attempts under way had the other half.
     let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, work.stop()).await;
     if let Ok(stopped) = ended {
         stopped?;
     } else {
-        error!("not everything could be finished in time; it is settled at the next start");
+        error!(event = "unfinished", "not everything could be finished in time; it is settled at the next start");
     }
-    info!("stopped");
+    info!(event = "stopped", "stopped");
     Ok(())
 }
 
@@ -187,7 +187,10 @@ fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration 
             }
         }
         Err(error) => {
-            error!("the state database cannot be written: {error}; nothing is issued until it can");
+            error!(
+                event = "state-not-written",
+                "the state database cannot be written: {error}; nothing is issued until it can"
+            );
             STATE_TROUBLE
         }
     }

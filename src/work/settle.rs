@@ -174,7 +174,7 @@ async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> 
         return Ok(Left::Blocked(attempt.now() + TimeDelta::minutes(1)));
     }
     let key = attempt.key();
-    warn!(hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");
+    warn!(event = "pass-came-late", hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");
     match delete(attempt, &PassRow { graph_id: Some(late.id.clone()), looks: 0, ..pass.clone() }).await? {
         Left::Nothing => Ok(Left::CameLate),
         left @ (Left::CameLate | Left::Owed(_) | Left::Received | Left::Mailed(_) | Left::Past | Left::Blocked(_)) => {
@@ -252,11 +252,11 @@ async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> R
         Watched::Used => (Outcome::Used, "the pass was used"),
         Watched::Ended => (Outcome::Ended, "the pass has ended"),
         Watched::Replaced => {
-            warn!(hire = %key, "{key}: somebody else's pass stands in the place of ours; firstpass does not fight it");
+            warn!(event = "pass-replaced", hire = %key, "{key}: somebody else's pass stands in the place of ours; firstpass does not fight it");
             (Outcome::Replaced, "somebody else's pass stands in the place of ours")
         }
         Watched::Missing => {
-            warn!(hire = %key, "{key}: our pass was deleted by somebody else");
+            warn!(event = "pass-deleted-elsewhere", hire = %key, "{key}: our pass was deleted by somebody else");
             (Outcome::Deleted, "the pass was deleted by somebody else")
         }
     };
@@ -273,7 +273,7 @@ async fn tear(attempt: &Attempt<'_>, pass: &PassRow, owes: bool, cause: Cause) -
         return Err(Stop::LetGo(None));
     }
     let key = attempt.key();
-    info!(hire = %key, cause = cause.as_str(), "{key}: a pass must go ({cause})");
+    info!(event = "pass-condemned", hire = %key, cause = cause.as_str(), "{key}: a pass must go ({cause})");
     let condemned = PassRow { owes: owes || pass.owes, looks: 0, cause: cause.as_str().to_owned(), ..pass.clone() };
     delete(attempt, &condemned).await
 }
@@ -297,7 +297,7 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
         return Ok(over_with(pass));
     }
     let key = attempt.key();
-    warn!(hire = %key, "{key}: a pass could not be deleted yet: {failure}");
+    warn!(event = "pass-not-deleted", hire = %key, "{key}: a pass could not be deleted yet: {failure}");
     let minutes = usize::try_from(pass.looks).ok().and_then(|n| DELETE_PAUSES_MIN.get(n)).copied().unwrap_or(15);
     let at = now + TimeDelta::minutes(minutes);
     store.looked(&attempt.claimed, now, pass.id, pass.looks + 1, Some(at)).await?;
@@ -342,7 +342,7 @@ pub(super) async fn tear_up(attempt: &Attempt<'_>, torn: Torn) -> Result<(), Sto
             let at = now + TimeDelta::minutes(1);
             store.looked(&attempt.claimed, now, torn.pass_id, 1, Some(at)).await?;
             let key = attempt.key();
-            warn!(hire = %key, "{key}: a pass could not be deleted yet: {failure}");
+            warn!(event = "pass-not-deleted", hire = %key, "{key}: a pass could not be deleted yet: {failure}");
         }
     }
     Ok(())
@@ -352,7 +352,7 @@ pub(super) async fn tear_up(attempt: &Attempt<'_>, torn: Torn) -> Result<(), Sto
 pub(super) async fn delete_unwritten(attempt: &Attempt<'_>, torn: &Torn) {
     let key = attempt.key();
     if let Err(failure) = attempt.tenant().delete_pass(torn.user, &torn.graph_id).await {
-        warn!(hire = %key, "{key}: the state cannot be written and a pass could not be deleted: {failure}");
+        warn!(event = "pass-not-deleted", hire = %key, "{key}: the state cannot be written and a pass could not be deleted: {failure}");
     }
 }
 
@@ -408,7 +408,7 @@ async fn answer<T>(attempt: &Attempt<'_>, got: Result<T, Failure>) -> Result<T, 
         Setback::ThisHire(_) => attempt.now() + TimeDelta::minutes(1),
     };
     let key = attempt.key();
-    warn!(hire = %key, "{key}: its passes could not be looked at: {failure}");
+    warn!(event = "passes-not-seen", hire = %key, "{key}: its passes could not be looked at: {failure}");
     let mut standstill = attempt.keep(attempt.hire().state, at);
     standstill.state = attempt.hire().state;
     Err(Stop::Rest(standstill))

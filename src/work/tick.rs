@@ -68,7 +68,10 @@ async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
         work.store.last_heartbeat().await?
     };
     if let Some(ahead) = before.filter(|before| *before - now > CLOCK_WENT_BACK) {
-        warn!("the clock went back, from {ahead} to {now}; what it planned while it was ahead is looked at now");
+        warn!(
+            event = "clock-went-back",
+            "the clock went back, from {ahead} to {now}; what it planned while it was ahead is looked at now"
+        );
         work.store.look_anew(now, ahead + TimeDelta::days(1)).await?;
     }
     replan::replan(work, now).await?;
@@ -128,7 +131,7 @@ async fn serve_due(work: &Work, may_send: bool) -> Result<usize, StoreError> {
         n_attempts += lane?;
     }
     if n_attempts >= MOST_ATTEMPTS {
-        warn!("{n_attempts} hires were due at once; the next tick goes on");
+        warn!(event = "many-due", "{n_attempts} hires were due at once; the next tick goes on");
     }
     Ok(n_attempts)
 }

@@ -81,13 +81,13 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Told, StoreEr
     let failure = match attempt.served.letters.void(&facts) {
         Err(error) => {
             work.give_slot_back();
-            error!(hire = %key, "{key}: the letter about a void code could not be written: {error}");
+            error!(event = "void-not-written", hire = %key, "{key}: the letter about a void code could not be written: {error}");
             return never(attempt, pass, &format!("the letter could not be written ({error})")).await;
         }
         Ok(letter) => match offer(attempt, &to, &letter).await {
             Err(failure) => failure,
             Ok(_receipt) => {
-                info!(hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
+                info!(event = "void-told", hire = %key, to = to.masked(), "{key}: told {} that an earlier code is void", to.masked());
                 work.store.told_void(&attempt.claimed, now, pass.id).await?;
                 return Ok(Told::Yes);
             }
@@ -98,11 +98,8 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Told, StoreEr
 }
 
 async fn offer(attempt: &Attempt<'_>, to: &MailAddress, letter: &Letter) -> Result<Receipt, MailFailure> {
-    let (work, served) = (attempt.work, attempt.served);
-    let dialled = served.post.dial(to).await;
-    work.count_dial(served, &dialled);
-    let sent = dialled?.send(attempt.now(), letter).await;
-    work.count_letter(served, &sent);
+    let sent = attempt.dial(to).await?.send(attempt.now(), letter).await;
+    attempt.work.count_letter(attempt.served, &sent);
     sent
 }
 
@@ -125,7 +122,7 @@ async fn not_told(attempt: &Attempt<'_>, pass: &PassRow, failure: &MailFailure) 
     let again = server_says.map_or(again, |at| again.max(at));
     work.store.looked(&attempt.claimed, now, pass.id, failed, Some(again)).await?;
     let key = attempt.key();
-    warn!(hire = %key, "{key}: a manager could not be told yet that a code is void: {failure}");
+    warn!(event = "void-not-told-yet", hire = %key, "{key}: a manager could not be told yet that a code is void: {failure}");
     Ok(Told::Later(again))
 }
 
@@ -138,9 +135,9 @@ async fn never(attempt: &Attempt<'_>, pass: &PassRow, why: &str) -> Result<Told,
              they may rely on it: call them"
         )
     };
-    let event = call(&format!("the recipient of pass row {}, manager {},", pass.id, pass.manager_id));
-    attempt.work.store.not_told(&attempt.claimed, attempt.now(), pass.id, &event).await?;
-    error!(hire = %key, "{key}: {event}");
+    let told = call(&format!("the recipient of pass row {}, manager {},", pass.id, pass.manager_id));
+    attempt.work.store.not_told(&attempt.claimed, attempt.now(), pass.id, &told).await?;
+    error!(event = "void-not-told", hire = %key, "{key}: {told}");
     Ok(Told::Never(call(&pass.recipient)))
 }
 

@@ -229,3 +229,29 @@ fn every_reason_is_explained() {
         .collect();
     assert!(missing.is_empty(), "deploy/reasons.md does not explain {missing:?}");
 }
+
+/// Who reads logs by machine asks for `event`, which stays when a sentence changes.
+#[test]
+fn every_line_of_the_log_has_an_event_that_is_explained() {
+    let reference = fs::read_to_string(root().join("deploy/metrics.md")).unwrap();
+    let mut wrong = Vec::new();
+    let speaks =
+        |source: &&Source| ["work", "entra", "mail", "feed", "store", "serve"].contains(&room_of(&source.path));
+    for source in sources().iter().filter(speaks) {
+        for (at, (n, line)) in source.code.iter().enumerate() {
+            let said = ["info!(", "warn!(", "error!("].iter().find_map(|call| line.split_once(call));
+            let Some((_, rest)) = said else { continue };
+            let next = source.code.get(at + 1).map_or("", |(_, next)| next.trim());
+            let fields = if rest.is_empty() { next } else { rest };
+            let event = fields.strip_prefix("event = \"").and_then(|event| event.split('"').next());
+            match event {
+                None => wrong.push(format!("{}:{n}: no event: {}", source.path, line.trim())),
+                Some(event) if !reference.contains(&format!("`{event}`")) => {
+                    wrong.push(format!("{}:{n}: deploy/metrics.md does not explain {event}", source.path));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

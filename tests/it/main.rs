@@ -43,6 +43,7 @@ mod manifests;
 mod moments;
 mod invariants;
 mod letters;
+mod metrics;
 mod mornings;
 mod outages;
 mod play;

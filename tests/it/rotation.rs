@@ -58,7 +58,7 @@ async fn f97_a_refused_credential_is_tried_again_now_and_then_only() {
 }
 
 /// A tenant whose certificate ends in `days`, seen from the Friday before the stories.
-fn by_certificate(days: i64) -> (World, Pair) {
+pub(crate) fn by_certificate(days: i64) -> (World, Pair) {
     let extra = "client_secret_file => certificate_file = \"graph-key.pem\"";
     let world =
         World::around(extra, crate::world::short_limits(), firstpass::clock::Clock::hand(at(crate::world::FRIDAY)));

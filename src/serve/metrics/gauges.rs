@@ -14,6 +14,8 @@ use crate::work::Work;
 
 /// A tenant that is in the state and no longer in the settings.
 const FORMER: &str = "former";
+/// So late a letter keeps the service from being ready, as for `/readyz`.
+const LATE: i64 = 600;
 /// Every state of a pass that is neither in a delivered letter nor gone.
 const UNSETTLED: [&str; 4] = ["intended", "issued", "mailing", "condemned"];
 
@@ -72,6 +74,11 @@ pub(super) fn register(to: &mut Registry, work: &Work, seen: &Seen, now: DateTim
     let mut sheet = Sheet { to, work, now };
     sheet.of_the_process(seen, began);
     sheet.of_the_tenants(seen);
+    sheet.one(
+        "firstpass_ready",
+        "1 when nothing that is known keeps firstpass from its job: state, tenants, mail, clock, late letters; /readyz asks them anew and says what does",
+        i64::from(sheet.is_ready(seen)),
+    );
     sheet.one("firstpass_state_readable", "1 when the state answered this scrape", i64::from(seen.state.is_some()));
     if let Some(state) = &seen.state {
         sheet.of_the_hires(state);
@@ -103,6 +110,16 @@ impl Sheet<'_> {
         self.work.settings.tenant(name).map_or(FORMER, |tenant| tenant.name.as_str()).to_owned()
     }
 
+    fn is_ready(&self, seen: &Seen) -> bool {
+        let Some(state) = &seen.state else { return false };
+        let stops = |gate: &Gate| gate.stopped.is_some() && !gate.name.starts_with("feed/");
+        let late = |since: DateTime<Utc>| self.seconds_since(since) >= LATE;
+        self.work.counts.state_ok()
+            && self.work.pulse.ailments().is_empty()
+            && !state.gates.iter().any(stops)
+            && !state.standing.hires.iter().filter_map(|hires| hires.due_since).any(late)
+    }
+
     fn seconds_since(&self, at: DateTime<Utc>) -> i64 {
         (self.now - at).num_seconds().max(0)
     }
@@ -110,7 +127,7 @@ impl Sheet<'_> {
     fn of_the_process(&mut self, seen: &Seen, began: DateTime<Utc>) {
         let build = Build { version: env!("CARGO_PKG_VERSION") };
         self.each("firstpass_build_info", "The version that runs; always 1", [(build, 1)]);
-        if let Some((version, source)) = &seen.zones {
+        if let Some((version, source)) = seen.files.as_ref().map(|files| &files.zones) {
             let zones = Zones { version: version.clone(), source };
             self.each("firstpass_tzdata_info", "The time-zone data in force; always 1", [(zones, 1)]);
         }
@@ -118,10 +135,9 @@ impl Sheet<'_> {
     }
 
     fn of_the_tenants(&mut self, seen: &Seen) {
-        let certificates = seen.tenants.iter().filter_map(|tenant| {
-            let until = tenant.certificate.as_ref()?.until.timestamp();
-            Some((OfTenant { tenant: tenant.name.clone() }, until))
-        });
+        let certificates = seen.files.iter().flat_map(|files| &files.certificates);
+        let certificates =
+            certificates.map(|(tenant, look)| (OfTenant { tenant: tenant.clone() }, look.until.timestamp()));
         self.each(
             "firstpass_certificate_expiry_timestamp_seconds",
             "When the certificate ends that a tenant is signed in to with; absent for other credentials, and for a file that is not right",

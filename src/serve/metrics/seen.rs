@@ -1,11 +1,14 @@
 //! What one scrape reads of the state and of the worker: a few counts by indexes, and certificate files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
 use tracing::debug;
 
 use crate::config::{Feed, tz_versions};
+use crate::entra::Look;
 use crate::rules::rhythm::{overdue_since, watched};
 use crate::store::{FeedStanding, Gate, Standing, Store, StoreError};
 use crate::work::Work;
@@ -18,9 +21,21 @@ pub(super) struct Seen {
     pub(super) state: Option<State>,
     /// The tenants that are served.
     pub(super) tenants: Vec<TenantSeen>,
-    /// The zone data in force, `2026f`, and where they come from.
-    pub(super) zones: Option<(String, &'static str)>,
+    /// `None`: a disk did not answer.
+    pub(super) files: Option<Files>,
 }
+
+/// What lies in files beside the state.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// By tenant.
+    pub(super) certificates: Vec<(String, Look)>,
+    /// The zone data in force, `2026f`, and where they come from.
+    pub(super) zones: (String, &'static str),
+}
+
+/// Certificates and zone data lie on disks that may hang.
+const FILES: Duration = Duration::from_secs(1);
 
 /// What the state says.
 #[derive(Debug)]
@@ -38,28 +53,33 @@ pub(super) struct FeedSeen {
     pub(super) overdue: bool,
 }
 
-pub(super) async fn look(work: &Arc<Work>, now: DateTime<Utc>) -> Seen {
-    let files = {
-        let work = Arc::clone(work);
-        // Certificates and zone data lie on disks.
-        tokio::task::spawn_blocking(move || {
-            let versions = tz_versions();
-            let from = if versions.system.is_some() { "system" } else { "bundled" };
-            let version = versions.system.unwrap_or_else(|| versions.bundled.to_owned());
-            (work.tenants_seen(), (version, from))
-        })
-    };
-    let state = match state(work, now).await {
+/// Everything; `disk` keeps a second reading of files from a disk that hangs.
+pub(super) async fn look(work: &Arc<Work>, disk: &Arc<Semaphore>, now: DateTime<Utc>) -> Seen {
+    let (state, files) = tokio::join!(state_or_none(work, now), tokio::time::timeout(FILES, files(work, disk)));
+    Seen { state, tenants: work.tenants_seen(), files: files.ok().flatten() }
+}
+
+async fn files(work: &Arc<Work>, disk: &Arc<Semaphore>) -> Option<Files> {
+    let place = Arc::clone(disk).try_acquire_owned().ok()?;
+    let work = Arc::clone(work);
+    let read = tokio::task::spawn_blocking(move || {
+        let _until_read = place;
+        let versions = tz_versions();
+        let from = if versions.system.is_some() { "system" } else { "bundled" };
+        let version = versions.system.unwrap_or_else(|| versions.bundled.to_owned());
+        Files { certificates: work.certificates(), zones: (version, from) }
+    });
+    read.await.ok()
+}
+
+async fn state_or_none(work: &Work, now: DateTime<Utc>) -> Option<State> {
+    match state(work, now).await {
         Ok(state) => Some(state),
         Err(error) => {
-            // Once a round the worker says so, too.
+            // The worker says so at each round, too.
             debug!("a scrape could not read the state: {error}");
             None
         }
-    };
-    match files.await {
-        Ok((tenants, zones)) => Seen { state, tenants, zones: Some(zones) },
-        Err(_) => Seen { state, ..Seen::default() },
     }
 }
 

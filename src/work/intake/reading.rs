@@ -77,6 +77,7 @@ impl Desk<'_> {
             if !is_reading(&self.feed.name, &name) {
                 let back = folder.put(Place::Work, &name, Place::Drop, &name)?;
                 tracing::warn!(
+                    event = "feed-file-stray",
                     feed = self.feed.name,
                     file = back,
                     "a file that no reading wrote lay in work; it lies in the drop folder again"
@@ -143,6 +144,7 @@ impl Desk<'_> {
     async fn advance(&self, sql: &Sql, rows: &Rows, source: &Source, report: &FileReport) -> Result<(), IntakeError> {
         if let Some(beyond) = &rows.beyond {
             tracing::warn!(
+                event = "watermark-odd",
                 feed = self.feed.name,
                 value = beyond,
                 "a watermark lies in the future, or is no time, number or version; the feed's watermark does not go past it, correct that row"

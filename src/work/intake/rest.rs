@@ -124,6 +124,7 @@ impl Desk<'_> {
         text.push('\n');
         folder.write(place, &format!("{}.report.json", beside(name)), &text)?;
         tracing::info!(
+            event = "file-read",
             feed = self.feed.name,
             file = report.file,
             state = report.state,
@@ -143,7 +144,7 @@ impl Desk<'_> {
         for file in files {
             let why = "a newer file of the feed took its place";
             if let Err(error) = self.to_rejected(folder, file, "superseded", why) {
-                tracing::warn!(feed = self.feed.name, file = file.file, %error, "a superseded file could not be moved");
+                tracing::warn!(event = "file-not-moved", feed = self.feed.name, file = file.file, %error, "a superseded file could not be moved");
             }
         }
     }

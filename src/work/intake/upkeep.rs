@@ -34,7 +34,7 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
         store.keep_feed_watch(&feed.name, &watch).await?;
     }
     if before.is_some_and(|before| before.told.is_some()) && watch.told.is_none() {
-        tracing::info!(feed = feed.name, "feed {} is as expected again", feed.name);
+        tracing::info!(event = "feed-on-time", feed = feed.name, "feed {} is as expected again", feed.name);
     }
     // A machine that slept over the weekend wakes beside a file that does not stand still yet.
     if let Some(due) = overdue.filter(|_| watch.told.is_none() && !eyes.sees_one(&feed.name)) {
@@ -47,6 +47,7 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
         let why = format!("{wanted} was expected by {}; {last}", utc(due));
         if store.tell_feed_overdue(now, &feed.name, &feed.tenant, &why).await? {
             tracing::warn!(
+                event = "feed-overdue",
                 feed = feed.name,
                 "feed {} is overdue: {why}; see {remedy}, or raise expect_every",
                 feed.name
@@ -57,6 +58,7 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
         let gone = Folder::open(&feed.folder)?.tidy(before)?;
         if gone > 0 {
             tracing::info!(
+                event = "files-removed",
                 feed = feed.name,
                 gone,
                 "{gone} files of feed {} were read before {} and are removed",

@@ -19,6 +19,7 @@ mod open;
 mod operate;
 mod passes;
 mod review;
+mod standing;
 
 pub(crate) const LEASE: Duration = Duration::from_mins(5);
 pub(crate) const USER: Uuid = Uuid::from_u128(0x11);
