@@ -47,7 +47,7 @@ mod tests {
 
     /// Waits on this thread: no thread of the runtime is needed for it.
     fn heard(hears: &Receiver<()>, what: &str) {
-        hears.recv_timeout(Duration::from_secs(60)).expect(what);
+        hears.recv_timeout(Duration::from_mins(1)).expect(what);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -67,7 +67,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         heard(&hears, "the other one, and the runtime's clock");
-        let ended = tokio::time::timeout(Duration::from_secs(60), beside.end(Duration::from_millis(50))).await;
+        let ended = tokio::time::timeout(Duration::from_mins(1), beside.end(Duration::from_millis(50))).await;
         assert_eq!(ended, Ok(false), "it hangs");
         drop(free);
     }
@@ -76,6 +76,6 @@ mod tests {
     async fn what_waits_is_ended() {
         let mut beside = Beside::default();
         beside.run(std::future::pending);
-        assert!(beside.end(Duration::from_secs(60)).await);
+        assert!(beside.end(Duration::from_mins(1)).await);
     }
 }

@@ -151,6 +151,7 @@ impl Said {
 
 /// What is on record about a person.
 #[derive(FromRow)]
+#[expect(clippy::struct_field_names, reason = "as the columns are called, beside those of the row")]
 pub(super) struct OnRecord {
     k_user: String,
     k_name: String,
