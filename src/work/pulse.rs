@@ -132,7 +132,7 @@ mod tests {
         assert!(pulse.ailments().is_empty());
         pulse.begin();
         assert_eq!(pulse.ailments().len(), 3);
-        let patient = Pulse::new(Duration::from_secs(60), Duration::from_secs(60));
+        let patient = Pulse::new(Duration::from_mins(1), Duration::from_mins(1));
         patient.begin();
         patient.state_answered(false);
         assert!(patient.ailments().is_empty());
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_state_that_answers_again_is_no_ailment() {
-        let pulse = Pulse::new(Duration::from_secs(60), Duration::ZERO);
+        let pulse = Pulse::new(Duration::from_mins(1), Duration::ZERO);
         pulse.state_answered(false);
         assert_eq!(pulse.ailments().len(), 1);
         pulse.state_answered(true);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn one_loop_that_moves_does_not_speak_for_the_others() {
-        let pulse = Pulse::new(Duration::from_millis(20), Duration::from_secs(60));
+        let pulse = Pulse::new(Duration::from_millis(20), Duration::from_mins(1));
         pulse.begin();
         std::thread::sleep(Duration::from_millis(25));
         pulse.beat(Loop::Sender);
