@@ -110,10 +110,7 @@ impl Post {
     pub async fn look(&self, told: &mut Vec<String>) -> Result<(), MailFailure> {
         match self {
             Self::Smtp(smtp, None) => smtp.look(None, told).await,
-            Self::Smtp(smtp, Some(tenant)) => {
-                let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
-                smtp.look(Some(&token), told).await
-            }
+            Self::Smtp(smtp, Some(tenant)) => look_with_token(smtp, tenant, told).await,
             Self::Graph(post) => {
                 post.tenant.token(Scope::Graph).await.map_err(|failure| graph::sort_before(&failure))?;
                 told.push(format!("tenant {} gives a token for Microsoft Graph", post.tenant.name()));
@@ -150,6 +147,23 @@ async fn dial_with_token(
     match smtp.dial_as(to, Some(&token), told).await {
         Err(MailFailure::TokenRefused(why)) => Err(MailFailure::Stopped(why)),
         dialled => dialled,
+    }
+}
+
+/// As [`dial_with_token`].
+async fn look_with_token(smtp: &Smtp, tenant: &entra::Tenant, told: &mut Vec<String>) -> Result<(), MailFailure> {
+    let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
+    match smtp.look(Some(&token), told).await {
+        Err(MailFailure::TokenRefused(_)) => {
+            tenant.token_refused().await;
+            told.push("the token was refused; asked for a new one".to_owned());
+        }
+        looked => return looked,
+    }
+    let token = tenant.token(Scope::Outlook).await.map_err(|failure| no_token(&failure))?;
+    match smtp.look(Some(&token), told).await {
+        Err(MailFailure::TokenRefused(why)) => Err(MailFailure::Stopped(why)),
+        looked => looked,
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use firstpass::cli::check::Key;
 use firstpass::clock::Clock;
@@ -13,6 +14,7 @@ use firstpass::sandbox::mailbox::Verb;
 use firstpass::sandbox::tenant::{Effect, Kind, ModelAccess, When};
 use serde_json::Value;
 
+use crate::cli::terminal::on_a_terminal;
 use crate::cli::{OTHER_TENANT, Ran, firstpass};
 use crate::world::{CLIENT_SECRET, MAIL_PASSWORD, World, short_limits};
 
@@ -173,6 +175,19 @@ async fn each_tenant_has_its_lines() {
     assert!(wrong[0].contains("secret-of-fabrikam; put the secret into it"), "{wrong:#?}");
     assert!(of("contoso").iter().any(|line| line.contains("gives a token")), "{}", ran.stdout);
     assert!(!of("contoso").iter().any(|line| line.starts_with("WRONG")), "{}", ran.stdout);
+}
+
+/// A person at a terminal sees that something goes on; the lines stay what they are.
+#[tokio::test]
+async fn a_terminal_shows_that_somebody_is_asked() {
+    let world = world("").await;
+    world.tenant.fault_each(Some(Kind::Token), When::Before, Effect::Delay(Duration::from_millis(1500)));
+    let Some(seen) = on_a_terminal(world.dir.path(), &["check"]).await else { return };
+    assert_eq!(seen.status, 0, "{}", seen.stdout);
+    let (before, lines) = seen.stdout.split_once("ok    settings: ").unwrap();
+    assert!(before.contains("asking Microsoft, the mail server and the feeds"), "{before:?}");
+    assert!(before.ends_with("\u{1b}[2K"), "the bar is wiped: {before:?}");
+    assert!(!lines.contains('\u{1b}'), "{lines}");
 }
 
 /// Whoever hangs, the check ends, and says who it was; what others said is said all the same.

@@ -137,11 +137,13 @@ async fn the_policy_the_clock_and_the_registration() {
     let off = ModelAccess { state: "disabled".into(), ..policy.clone() };
     let toothless = ModelAccess { controls: Vec::new(), ..policy.clone() };
     let of_apps = ModelAccess { actions: Vec::new(), ..policy.clone() };
+    let blocks = ModelAccess { controls: vec!["block".into()], ..policy.clone() };
     let for_some = ModelAccess { users: vec![Uuid::from_u128(9).to_string()], ..policy };
     for (what, policies) in [
         ("off, without a control, for apps", vec![off, toothless, of_apps]),
         ("only reports", vec![only_reports]),
         ("for some", vec![for_some]),
+        ("blocks", vec![blocks]),
     ] {
         told.of_tenant(&world, &format!("registration: {what}"), |d| d.access = policies, |d| d.access.clear()).await;
     }
@@ -212,6 +214,24 @@ async fn mail_by_graph_is_a_token_and_no_letter() {
     told.of_tenant(&world, "Mail.Send for every mailbox", send, as_is).await;
     assert_eq!(world.tenant.count(firstpass::sandbox::tenant::Kind::SendMail), 0, "no letter to nobody either");
     told.snap("mail_by_graph");
+}
+
+#[tokio::test]
+async fn mail_by_token_is_asked_again_with_a_new_one() {
+    let world = world("[mail.smtp] += auth = \"xoauth2\"").await;
+    let refused = MailEffect::Reply(535, "5.7.3 Authentication unsuccessful".to_owned());
+    let once = MailFault { verb: Verb::Auth, nth: 1, when: MailWhen::Before, effect: refused };
+    world.mail.fault(once.clone());
+    let ran = checked(&world, &[]).await;
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+    let line = ran.stdout.lines().find(|line| line.contains("nothing was sent")).unwrap();
+    assert!(line.contains("the token was refused; asked for a new one"), "{line}");
+    assert!(line.contains("with a token of tenant contoso (XOAUTH2)"), "{line}");
+    world.mail.fault(once.clone());
+    world.mail.fault(once);
+    let ran = checked(&world, &[]).await;
+    let line = ran.stdout.lines().find(|line| line.starts_with("WRONG mail")).unwrap();
+    assert!(ran.status == 1 && line.contains("that the app may send as it (SMTP.SendAsApp)"), "{line}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) async fn of_tenant(served: &Served, client: &Tenant, found: &mut Find
     let policy = client.policy().await;
     // Groups that cannot be known may be there: then what they need is not said to be missing.
     let groups = policy.as_ref().is_ok_and(|policy| !policy.groups().is_empty());
-    of_permissions(&what, &permission::review(&held, groups), found);
+    of_permissions(&what, &held, &permission::review(&held, groups), found);
     of_clock(&what, client, found);
     match policy {
         Ok(policy) => of_policy(&what, &served.rules.pass, &policy, found),
@@ -62,7 +62,13 @@ fn reach(served: &Served, failure: &Failure) -> String {
     }
 }
 
-fn of_permissions(what: &str, review: &Review<'_>, found: &mut Findings) {
+fn of_permissions(what: &str, held: &[String], review: &Review<'_>, found: &mut Findings) {
+    let list = if held.is_empty() { "no permission".to_owned() } else { named(held.iter().cloned()) };
+    if review.missing.is_empty() {
+        found.ok(Key::Permissions, what, format!("nothing that is needed is missing: the token holds {list}"));
+    } else {
+        found.note(Key::Permissions, what, format!("the token holds {list}"));
+    }
     for (missing, for_what) in &review.missing {
         found.wrong(
             Key::Permissions,
@@ -71,9 +77,6 @@ fn of_permissions(what: &str, review: &Review<'_>, found: &mut Findings) {
                 "the app lacks {missing}, which is needed {for_what}; add it in Entra as an application permission of Microsoft Graph, and grant admin consent"
             ),
         );
-    }
-    if review.missing.is_empty() {
-        found.ok(Key::Permissions, what, "the app holds every permission that is needed");
     }
     for (held, danger, included) in &review.beyond {
         let instead = match (*held, included.as_slice()) {
@@ -243,7 +246,19 @@ async fn of_registration(what: &str, held: &[String], client: &Tenant, found: &m
             format!("{:?} (asks {who} for {})", policy.name, policy.asks.join(", "))
         }))
     };
-    match judge(&policies) {
+    let judged = judge(&policies);
+    if let Registration::Guarded(by) = &judged {
+        let blocks = by.iter().filter(|policy| policy.asks.iter().any(|control| control == "block"));
+        let blocks: Vec<String> = blocks.map(|policy| format!("{:?}", policy.name)).collect();
+        if !blocks.is_empty() {
+            let blocks = named(blocks.into_iter());
+            let text = format!(
+                "{blocks} blocks the registration of sign-in methods, perhaps at some places only; see that hires can register where they start"
+            );
+            found.note(Key::Registration, what, text);
+        }
+    }
+    match judged {
         Registration::Guarded(by) if by.iter().any(|policy| policy.everybody) => {
             found.ok(
                 Key::Registration,

@@ -17,7 +17,7 @@ mod running;
 pub(crate) mod identity;
 mod state;
 mod pages;
-mod terminal;
+pub(crate) mod terminal;
 mod feeds;
 
 /// The Friday before Monday, 2 March 2037.

@@ -8,7 +8,7 @@ use crate::world::World;
 use super::{FRIDAY, HIRES, Ran, command, firstpass, ran};
 
 /// Runs it with a pseudo-terminal for input, output and errors; all of it, or `None` without `script`.
-async fn on_a_terminal(dir: &Path, args: &[&str]) -> Option<Ran> {
+pub(crate) async fn on_a_terminal(dir: &Path, args: &[&str]) -> Option<Ran> {
     let quoted: Vec<String> = args.iter().map(|arg| format!("'{arg}'")).collect();
     let line = format!("stty cols 80 rows 24; exec '{}' {}", env!("CARGO_BIN_EXE_firstpass"), quoted.join(" "));
     let mut command = Command::new("script");
