@@ -24,6 +24,7 @@ async fn connect(path: &Path, busy: Duration) -> Result<SqliteConnection, SqlErr
     let options = options.pragma("query_only", "ON").disable_statement_logging();
     options.connect().await.map_err(|error| match failed(error, busy) {
         SqlError::Locked => SqlError::Locked,
+        SqlError::Down(why) | SqlError::Refused(why) => SqlError::Down(format!("{}: {why}", path.display())),
         other => SqlError::Down(one_line(&format!("{}: {other}", path.display()))),
     })
 }
