@@ -79,7 +79,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
                 Ok(true) => info!(event = "feed-resumed", feed = %feed.name, "feed {} can be read again", feed.name),
                 Ok(false) => {}
                 Err(error) => {
-                    warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name)
+                    warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
                 }
             }
         }

@@ -110,9 +110,9 @@ fn every_alert_has_a_test_that_sees_it_fire_and_one_that_does_not() {
         let mut silent = 0;
         for part in tests.split("alertname: ").skip(1).filter(|part| part.starts_with(&format!("{alert}\n"))) {
             if part.lines().nth(1).is_some_and(|line| line.contains("exp_alerts: []")) {
-                silent += 1
+                silent += 1;
             } else {
-                fires += 1
+                fires += 1;
             }
         }
         assert!(fires >= 1 && silent >= 2, "{alert}: fires in {fires} tests, is silent in {silent}");

@@ -1,6 +1,7 @@
 //! Prometheus itself judges our text, our rules and our queries (`promtool`). Without it the tests say
 //! what they skip.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,10 +62,8 @@ fn prometheus_understands_every_query_of_the_dashboard() {
         let query = query.replace("$__rate_interval", "5m").replace("$job", "firstpass");
         let query = query.replace("$instance", ".*").replace("$tenant", ".*");
         assert!(!query.contains('$'), "a variable that there is not: {query}");
-        rules.push_str(&format!(
-            "      - record: query:{n}\n        expr: {}\n",
-            serde_json::to_string(&query).unwrap()
-        ));
+        let query = serde_json::to_string(&query).unwrap();
+        writeln!(rules, "      - record: query:{n}\n        expr: {query}").unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("dashboard.yml"), rules).unwrap();

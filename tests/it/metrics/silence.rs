@@ -58,15 +58,15 @@ async fn i24_nobody_is_named_in_the_metrics() {
         let unsaid = |line| if str::starts_with(line, '#') { line } else { line.rsplit_once(' ').unwrap().0 };
         let said = text.lines().map(unsaid).collect::<Vec<_>>().join("\n");
         let words: BTreeSet<&str> = said.split(|c: char| !c.is_alphanumeric()).collect();
-        for word in forbidden(&world) {
-            let word = word.to_lowercase();
+        for banned in forbidden(&world) {
+            let banned = banned.to_lowercase();
             // "ada" is in "readable", too.
-            let there = if word.chars().all(char::is_alphabetic) {
-                words.contains(word.as_str())
+            let there = if banned.chars().all(char::is_alphabetic) {
+                words.contains(banned.as_str())
             } else {
-                said.contains(&word)
+                said.contains(&banned)
             };
-            assert!(!there, "{word} stands in /metrics:\n{text}");
+            assert!(!there, "{banned} stands in /metrics:\n{text}");
         }
         assert!(!said.contains('@'), "an address: {text}");
     }
