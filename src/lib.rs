@@ -16,7 +16,8 @@
 //! 7. [`rules::letter`] writes the letter, [`mail`] hands it over. The code is in memory only.
 //! 8. `work/settle.rs` ends whatever did not go that way: lost answers, moves, withdrawals, crashes.
 //! 9. [`serve`] says how the running service is: alive, ready, its figures.
-//! 10. [`cli`] shows it all; [`sandbox`] plays it with a model tenant and a model mail server.
+//! 10. [`work::tell`] tells admins what cannot wait, and once a day how everything stands.
+//! 11. [`cli`] shows it all; [`sandbox`] plays it with a model tenant and a model mail server.
 //!
 //! # What must never be
 //!

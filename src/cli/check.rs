@@ -10,6 +10,7 @@ mod files;
 mod findings;
 mod folder;
 mod mail;
+mod notices;
 mod people;
 mod person;
 mod tenant;
@@ -119,6 +120,8 @@ impl<'a> Look<'a> {
         files::of_settings(self.settings, config, &mut found);
         found.extend(tenants);
         found.append(mail);
+        let notices = async |found: &mut Findings| notices::of_notices(self.settings, found).await;
+        found.append(self.bounded(Key::Notices, "notices", notices).await);
         files::of_state(self.settings, &mut found);
         if let Err(why) = &store {
             found.wrong(Key::State, "state", why);

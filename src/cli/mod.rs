@@ -18,6 +18,7 @@ mod logs;
 pub mod mail;
 pub mod mail_test;
 pub mod man;
+pub mod notify;
 pub mod open;
 pub mod out;
 pub mod plan;
@@ -25,12 +26,13 @@ pub mod preview;
 mod privacy;
 mod progress;
 mod reload;
-pub mod rhythm;
 pub mod run;
 pub mod sandbox;
 pub mod state;
 pub mod story;
-pub mod words;
+
+/// What they say of hires and feeds, notices say, too.
+pub use crate::work::{standing as rhythm, words};
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,6 +107,9 @@ enum Command {
     /// The state database: look through it, copy it, bring its tables up to date.
     #[command(subcommand)]
     State(state::Act),
+    /// What admins are told: try it, or read today's digest.
+    #[command(subcommand)]
+    Notify(notify::Act),
     /// The settings: a commented example, what is in force, every key.
     #[command(subcommand)]
     Config(config::Show),
@@ -159,6 +164,7 @@ async fn go(args: Args, out: Out) -> Result<End, Trouble> {
         Command::Hire(act) => hire::act(act, config, out).await,
         Command::Mail(act) => mail::act(act, config, out).await,
         Command::State(act) => state::act(act, config, out).await,
+        Command::Notify(act) => notify::act(act, config, out).await,
         Command::Config(show) => config::show(&show, config, out),
         Command::Completions(args) => completions::completions(&args, Args::command(), out),
         Command::Man(args) => man::man(&args, Args::command(), out),
@@ -180,6 +186,7 @@ impl Command {
             | Self::Hire(_)
             | Self::Mail(_)
             | Self::State(_)
+            | Self::Notify(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Man(_) => logs::Level::Warn,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::end::{End, Trouble, chain};
 use super::out::Out;
@@ -29,6 +29,7 @@ use crate::store::{FileRow, Gate, StoreError, Tally};
 use crate::work::Work;
 use crate::work::feeds::{self, FeedsRead};
 use crate::work::service::{self, Course};
+use crate::work::tell::{Patience, Teller};
 use crate::work::tick::{Feeds, tick};
 
 /// How it runs.
@@ -149,6 +150,8 @@ const SOON: TimeDelta = TimeDelta::seconds(2);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Between ticks while feeds are read.
 const TICK: Duration = Duration::from_secs(1);
+/// For all notices; one mailbox or webhook that is down costs less.
+const TELL_WITHIN: Duration = Duration::from_mins(2);
 /// Files in one report.
 const MOST_FILES: i64 = 1000;
 
@@ -161,6 +164,10 @@ struct Passed {
 
 async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
     let began = work.clock.now();
+    let teller = Teller::of(&work.settings);
+    if let Some(teller) = &teller {
+        teller.begin(work).await?;
+    }
     let mut passed = Passed { files: Vec::new(), stopped };
     let ended = tokio::select! {
         ended = progress::watched("doing what is due", out, rounds(work, &mut passed)) => ended,
@@ -171,6 +178,9 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
     }
     work.stop().await?;
     ended?;
+    if let Some(teller) = teller.filter(|_| !stop.is_cancelled()) {
+        tell(&teller, work).await;
+    }
     let report = report(work, began, passed).await?;
     if out.is_json() {
         out.document(&report)?;
@@ -182,6 +192,23 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
         && report.stopped.is_empty()
         && !report.files.iter().any(FileReport::needs_a_person);
     Ok(if calm { End::Done } else { End::NeedsAPerson })
+}
+
+/// Admins are told at the end; what nobody takes now waits for the next run.
+async fn tell(teller: &Teller, work: &Work) {
+    match tokio::time::timeout(TELL_WITHIN, teller.round(work, Patience::Now)).await {
+        Ok(Ok(told)) => {
+            told.failed.iter().for_each(|why| warn!(event = "notice-failed", "a notice was not taken: {why}"))
+        }
+        Ok(Err(error)) => {
+            warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}")
+        }
+        Err(_) => warn!(
+            event = "notice-failed",
+            "not every notice was taken within {} s; the next run goes on",
+            TELL_WITHIN.as_secs()
+        ),
+    }
 }
 
 /// Feeds are read beside the ticks, so that a slow source delays no letter; then until nothing is due.

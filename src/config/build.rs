@@ -13,8 +13,8 @@ use super::keys::{KEYS, Kind, Served, Value, is_override, key_of};
 use super::source::{Sources, pattern_of};
 use super::word::{self, Raw};
 use super::{
-    Auth, Cloud, Feed, FeedKind, Mail, Notify, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, Sql,
-    State, Tenant, TenantRules, Tls, Via, credential, cross, text,
+    Auth, Cloud, Feed, FeedKind, Mail, Problem, SecretFile, Serve, Service, Settings, SettingsError, Smtp, Sql, State,
+    Tenant, TenantRules, Tls, Via, credential, cross, text, webhook,
 };
 use crate::rules::calendar::Schedule;
 use crate::rules::channel::{ChannelRules, Mismatch};
@@ -29,6 +29,8 @@ pub(super) enum Scope {
     Tenant(usize),
     /// `[[feed]]` at this index.
     Feed(usize),
+    /// `[[notify.webhook]]` at this index.
+    Webhook(usize),
 }
 
 impl Scope {
@@ -37,8 +39,11 @@ impl Scope {
         match (self, key.split_once('.')) {
             (Self::Tenant(index), Some(("tenant", rest))) => vec![format!("tenant.{index}.{rest}")],
             (Self::Feed(index), Some(("feed", rest))) => vec![format!("feed.{index}.{rest}")],
+            (Self::Webhook(index), Some(("notify", rest))) if rest.starts_with("webhook.") => {
+                vec![format!("notify.webhook.{index}.{}", rest.trim_start_matches("webhook."))]
+            }
             (Self::Tenant(index), _) if is_override(key) => vec![format!("tenant.{index}.{key}"), key.to_owned()],
-            (Self::Global | Self::Tenant(_) | Self::Feed(_), _) => vec![key.to_owned()],
+            (Self::Global | Self::Tenant(_) | Self::Feed(_) | Self::Webhook(_), _) => vec![key.to_owned()],
         }
     }
 }
@@ -79,15 +84,15 @@ impl Sources {
                 let own = format!("tenant.{index}.{table}.");
                 self.given.keys().any(|path| path.starts_with(&own))
             }
-            Scope::Feed(_) => false,
+            Scope::Feed(_) | Scope::Webhook(_) => false,
         }
     }
 
-    fn words(&self, scope: Scope, key: &str) -> Option<String> {
+    pub(super) fn words(&self, scope: Scope, key: &str) -> Option<String> {
         self.get(scope, key, word::plain)
     }
 
-    fn file(&self, scope: Scope, key: &str) -> Option<PathBuf> {
+    pub(super) fn file(&self, scope: Scope, key: &str) -> Option<PathBuf> {
         self.words(scope, key).map(|path| self.folder.join(path))
     }
 
@@ -95,7 +100,7 @@ impl Sources {
         let written = self.get(scope, key, word::secret)?;
         let own = match scope {
             Scope::Tenant(index) => self.path(scope, key).starts_with(&format!("tenant.{index}.")),
-            Scope::Global | Scope::Feed(_) => false,
+            Scope::Global | Scope::Feed(_) | Scope::Webhook(_) => false,
         };
         let owner = self.get(scope, "tenant.name", word::name).filter(|_| own);
         let shown = match owner {
@@ -210,10 +215,8 @@ fn build(sources: &Sources) -> Option<Settings> {
             .collect::<Option<_>>()?,
         feeds: sources.indexes("feed").into_iter().map(|at| feed(sources, Scope::Feed(at))).collect::<Option<_>>()?,
         mail: mail(sources, global)?,
-        notify: Notify {
-            to: sources.get(global, "notify.to", word::addresses)?,
-            digest_at: sources.get(global, "notify.digest_at", word::time)?,
-        },
+        notify: webhook::notify(sources, global)?,
+        webhooks: webhook::webhooks(sources)?,
         serve: Serve { listen: sources.get(global, "serve.listen", word::listen)? },
         warnings: sources.warnings.clone(),
         without_effect: text::without_effect(sources),
@@ -238,6 +241,7 @@ fn tenant(sources: &Sources, scope: Scope) -> Option<Tenant> {
         enabled: sources.get(scope, "tenant.enabled", word::flag)?,
         rules: rules(sources, scope)?,
         mail: mail(sources, scope)?,
+        notify: webhook::notify(sources, scope)?,
     })
 }
 
@@ -358,7 +362,7 @@ pub(super) fn credential(sources: &Sources, scope: Scope) -> Option<String> {
     }
     let own_sender = match scope {
         Scope::Tenant(index) => sources.given.contains_key(&format!("tenant.{index}.mail.from")),
-        Scope::Global | Scope::Feed(_) => false,
+        Scope::Global | Scope::Feed(_) | Scope::Webhook(_) => false,
     };
     if own_sender {
         return sources.get(scope, "tenant.name", word::name);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::build::{self, Scope};
 use super::credential;
 use super::source::Sources;
+use super::webhook;
 use super::word;
 
 /// Folders inside a drop folder that are firstpass's own.
@@ -26,6 +27,7 @@ pub(super) fn check(sources: &mut Sources) {
     feeds_have_tenants(sources, &tenants, &feeds);
     folders(sources, &feeds);
     kinds(sources, &feeds);
+    webhook::check(sources);
     for tenant in &tenants {
         credential::check(sources, *tenant);
     }
@@ -267,7 +269,7 @@ fn tls(sources: &mut Sources, scope: Scope) {
 }
 
 /// `localhost` by name, or an address that never leaves the machine.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

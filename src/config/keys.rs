@@ -46,6 +46,8 @@ pub enum Kind {
     Origin,
     /// `IP:PORT`, or empty.
     Listen,
+    /// An https URL, http on loopback.
+    Url,
     /// `sqlite:PATH`.
     StateUrl,
     /// A UUID.
@@ -93,6 +95,7 @@ impl fmt::Display for Kind {
             Self::Cron => f.write_str("cron with seconds"),
             Self::Origin => f.write_str("https origin"),
             Self::Listen => f.write_str("IP:PORT or empty"),
+            Self::Url => f.write_str("https URL"),
             Self::StateUrl => f.write_str("sqlite:PATH"),
             Self::Id => f.write_str("UUID"),
             Self::File => f.write_str("path"),
@@ -149,7 +152,7 @@ pub enum Served {
 /// Tables that a tenant may have of its own.
 pub const OVERRIDES: [&str; 6] = ["schedule", "pass", "guard", "channel", "mail", "notify"];
 /// Keys in those tables that are for the whole service.
-pub const SERVICE_ONLY: [&str; 3] = ["schedule.poll", "schedule.stop_within", "mail.per_minute"];
+pub const SERVICE_ONLY: [&str; 4] = ["schedule.poll", "schedule.stop_within", "mail.per_minute", "notify.webhook"];
 /// Fields of a feed (contract 4).
 pub const FIELDS: [&str; 14] = [
     "employee_id",
@@ -185,7 +188,7 @@ impl Key {
 
 use Kind::{
     Addresses, Columns, Cron, DateFormat, Domains, Encoding, File, Flag, Id, Language, Listen, Mailbox, Name, Origin,
-    Query, Secret, Share, Span, StateUrl, Text, Texts, Time, Whole, Word, Zone, Zones,
+    Query, Secret, Share, Span, StateUrl, Text, Texts, Time, Url, Whole, Word, Zone, Zones,
 };
 use Served::{NoEffect, NotYet, Only};
 use Value::{Default, Needed, Unset, Usual};
@@ -204,7 +207,11 @@ pub const TABLES: &[(&str, &str)] = &[
     ("channel", "Who is told. The address always comes from the directory, never out of a feed."),
     ("mail", "The letter."),
     ("mail.smtp", "The mail server."),
-    ("notify", "What admins are told."),
+    (
+        "notify",
+        "What admins are told: at once what cannot wait, and once a day how everything stands (deploy/notices.md).",
+    ),
+    ("notify.webhook", "One for each webhook that is told, too; never a name, never a code."),
     ("serve", "Health and metrics."),
 ];
 
@@ -296,8 +303,16 @@ pub const KEYS: &[Key] = &[
     key("mail.smtp.password_file", Secret, Usual(r#""smtp-password""#), "needed with auth = \"password\"; a file not readable by others"),
     key("mail.smtp.ca_file", File, Unset(r#""mail-ca.pem""#), "PEM certificates to trust besides the system's"),
 
-    key("notify.to", Addresses, Default("[]"), r#"admins, as ["identity-team@contoso.example"]"#).but(NoEffect),
-    key("notify.digest_at", Time, Default(r#""16:00""#), "in schedule.zone, else UTC").but(NoEffect),
+    key("notify.to", Addresses, Default("[]"), r#"admins, as ["identity-team@contoso.example"]: one message each"#),
+    key("notify.digest_at", Time, Default(r#""16:00""#), "the daily digest, in schedule.zone, else UTC; covers the starts until the digest after the next"),
+
+    key("notify.webhook.name", Name, Unset(r#""alarms""#), "our name for it, by default its place in this file: 1, 2 …"),
+    key("notify.webhook.url", Url, Unset(r#""https://alarms.contoso.example/firstpass""#), "https; one that holds a secret (Teams, Slack) goes into url_file"),
+    key("notify.webhook.url_file", Secret, Unset(r#""teams-webhook-url""#), "a file with the URL; read at every notice"),
+    key("notify.webhook.secret_file", Secret, Unset(r#""webhook-secret""#), "a file with whsec_…: notices are signed as Standard Webhooks"),
+    key("notify.webhook.format", Word(&["json", "teams", "slack"]), Unset(r#""json""#), "json, by default | teams (an Adaptive Card, for Workflows) | slack"),
+    key("notify.webhook.tenant", Name, Unset(r#""contoso""#), "only what concerns this tenant; else everything"),
+    key("notify.webhook.ca_file", File, Unset(r#""webhook-ca.pem""#), "PEM certificates to trust besides the system's"),
 
     key("serve.listen", Listen, Default(r#""127.0.0.1:9464""#), "/healthz /readyz /metrics; empty = no port"),
 ];
@@ -318,7 +333,8 @@ pub fn key_of(path: &str) -> Option<&'static Key> {
 /// Whether a tenant may have this global key in a table of its own.
 pub fn is_override(path: &str) -> bool {
     let table = path.split('.').next().unwrap_or_default();
-    path.contains('.') && OVERRIDES.contains(&table) && !SERVICE_ONLY.contains(&path)
+    let service = |only: &&str| path.strip_prefix(*only).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    path.contains('.') && OVERRIDES.contains(&table) && !SERVICE_ONLY.iter().any(service)
 }
 
 /// Whether keys stand below this path.
@@ -328,7 +344,7 @@ pub fn is_table(path: &str) -> bool {
     below(path)
         || path
             .strip_prefix("tenant.")
-            .is_some_and(|rest| OVERRIDES.iter().any(|table| rest.split('.').next() == Some(table)) && below(rest))
+            .is_some_and(|rest| OVERRIDES.contains(&rest) || is_override(rest) && below(rest))
 }
 
 /// The known path that was most likely meant: in the same table, then the same word elsewhere, then

@@ -19,6 +19,7 @@ mod limits;
 pub mod secret;
 mod source;
 pub mod text;
+mod webhook;
 mod word;
 mod zones;
 
@@ -36,11 +37,13 @@ use crate::rules::channel::ChannelRules;
 use crate::rules::dates::DateFormat;
 use crate::rules::guard::{GuardRules, PassRules};
 use crate::rules::hire::MailAddress;
+use crate::rules::notice::Format;
 
 pub use credential::Credential;
 pub use limits::Limits;
 pub use secret::{Mark, SecretError, SecretFile};
 pub use source::LISTS;
+pub use webhook::{BadUrl, web_url};
 pub use zones::{TzVersions, tz_versions};
 
 /// Where the settings lie when neither `--config` nor `FIRSTPASS_CONFIG` says so.
@@ -61,6 +64,8 @@ pub struct Settings {
     pub mail: Mail,
     /// `[notify]`.
     pub notify: Notify,
+    /// `[[notify.webhook]]`, in the order of the file.
+    pub webhooks: Vec<Webhook>,
     /// `[serve]`.
     pub serve: Serve,
     /// Sentences about variables that were ignored and settings that are odd.
@@ -163,6 +168,8 @@ pub struct Tenant {
     pub rules: TenantRules,
     /// `[mail]` with this tenant's own on top.
     pub mail: Mail,
+    /// `[notify]` with this tenant's own on top.
+    pub notify: Notify,
 }
 
 /// What decides about the hires of one tenant.
@@ -362,13 +369,41 @@ pub enum Auth {
     },
 }
 
-/// `[notify]`; without effect in this version.
+/// `[notify]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notify {
     /// Admins.
     pub to: Vec<MailAddress>,
     /// Wall time of the digest.
     pub digest_at: NaiveTime,
+    /// Where that wall time is meant; UTC when unset.
+    pub zone: Option<Zone>,
+}
+
+/// One `[[notify.webhook]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its name, or its place in the file.
+    pub name: String,
+    /// Where notices go.
+    pub url: WebhookUrl,
+    /// The key of the signatures; without it nothing is signed.
+    pub secret_file: Option<SecretFile>,
+    /// How notices are written.
+    pub format: Format,
+    /// Only what concerns this tenant.
+    pub tenant: Option<String>,
+    /// PEM certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `url` or `url_file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookUrl {
+    /// It holds no secret.
+    Plain(Url),
+    /// A file with it.
+    File(SecretFile),
 }
 
 /// `[serve]`.

@@ -23,7 +23,7 @@ const PREFIX: &str = "FIRSTPASS_";
 /// Variables with our prefix that are no settings.
 const OURS: [&str; 2] = ["FIRSTPASS_CONFIG", "FIRSTPASS_LOG"];
 /// Tables that are written `[[…]]`.
-pub const LISTS: [&str; 2] = ["tenant", "feed"];
+pub const LISTS: [&str; 3] = ["tenant", "feed", "notify.webhook"];
 
 /// A value that is set, and where.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ impl Sources {
             warnings: Vec::new(),
         };
         sources.note_lines(&text, parsed.get_ref(), "");
-        let written = sources.file_values(parsed.get_ref());
+        let written = sources.file_values(parsed.get_ref(), "");
         let set = sources.variables_of(env, &written);
         let merged = Figment::new()
             .merge(Layer { name: "the settings file", values: written })
@@ -144,26 +144,30 @@ impl Sources {
         }
     }
 
-    fn file_values(&mut self, table: &DeTable<'_>) -> Dict {
+    fn file_values(&mut self, table: &DeTable<'_>, above: &str) -> Dict {
         let mut dict = Dict::new();
         for (key, value) in table {
             let name = key.get_ref().to_string();
+            let path = join(above, &name);
+            let holds_list =
+                LISTS.iter().any(|list| list.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.')));
             let read = match value.get_ref() {
-                DeValue::Array(items) if LISTS.contains(&name.as_str()) => {
+                DeValue::Array(items) if LISTS.contains(&path.as_str()) => {
                     let tables = items
                         .iter()
                         .enumerate()
                         .map(|(index, item)| Ok((index.to_string(), value_of(item.get_ref())?)));
                     tables.collect::<Result<Dict, String>>().map(Value::from)
                 }
-                DeValue::Table(_) if LISTS.contains(&name.as_str()) => {
-                    Err(format!("is a list of tables; write [[{name}]] with two brackets"))
+                DeValue::Table(_) if LISTS.contains(&path.as_str()) => {
+                    Err(format!("is a list of tables; write [[{path}]] with two brackets"))
                 }
+                DeValue::Table(inner) if holds_list => Ok(Value::from(self.file_values(inner, &path))),
                 _other => value_of(value.get_ref()),
             };
             match read {
                 Ok(value) => drop(dict.insert(name, value)),
-                Err(text) => self.problem(&name, format!("{name} {text}")),
+                Err(text) => self.problem(&path, format!("{path} {text}")),
             }
         }
         dict
@@ -187,10 +191,8 @@ impl Sources {
                 continue;
             }
             let mut parts: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
-            if let [list, which, ..] = parts.as_mut_slice()
-                && LISTS.contains(&list.as_str())
-            {
-                let Some(index) = index_of(written.get(list.as_str()), which) else {
+            if let Some((list, known, which)) = in_list(&mut parts, written) {
+                let Some(index) = index_of(known, which) else {
                     let text = format!(
                         "no {list} is called {which:?}; write its place in the file (0 for the first) or its name"
                     );
@@ -219,7 +221,12 @@ impl Sources {
             match value {
                 Value::Dict(_, inner) if is_table(&pattern) => self.flatten(&path, inner),
                 _other if is_table(&pattern) => {
-                    self.problem(&path, format!("{pattern} is a table; write [{pattern}] and its keys below"));
+                    let brackets = if LISTS.contains(&pattern.as_str()) { ("[[", "]]") } else { ("[", "]") };
+                    let (open, close) = brackets;
+                    self.problem(
+                        &path,
+                        format!("{pattern} is a table; write {open}{pattern}{close} and its keys below"),
+                    );
                 }
                 _other => self.unknown(&path, &pattern),
             }
@@ -288,9 +295,25 @@ fn join(above: &str, name: &str) -> String {
     if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
 }
 
+/// The list that a variable's name begins with, its entries in the file, and the part that says which.
+fn in_list<'p, 'v>(parts: &'p mut [String], written: &'v Dict) -> Option<(String, Option<&'v Value>, &'p mut String)> {
+    let of = |list: String| LISTS.contains(&list.as_str()).then_some(list);
+    match parts {
+        [first, second, which, ..] if LISTS.contains(&format!("{first}.{second}").as_str()) => {
+            let known = written.get(first).and_then(Value::as_dict).and_then(|inner| inner.get(second));
+            Some((of(format!("{first}.{second}"))?, known, which))
+        }
+        [first, which, ..] => Some((of(first.clone())?, written.get(first), which)),
+        _ => None,
+    }
+}
+
 /// `tenant.0.schedule.send_at` → `tenant.schedule.send_at`.
 pub(super) fn pattern_of(path: &str) -> String {
     match path.split('.').collect::<Vec<_>>().as_slice() {
+        [table, list, _index, rest @ ..] if LISTS.contains(&format!("{table}.{list}").as_str()) => {
+            [table, list].into_iter().chain(rest).copied().collect::<Vec<_>>().join(".")
+        }
         [list, _index, rest @ ..] if LISTS.contains(list) => {
             std::iter::once(list).chain(rest).copied().collect::<Vec<_>>().join(".")
         }

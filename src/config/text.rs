@@ -46,7 +46,11 @@ pub fn init() -> String {
          # `# key = …` show what can be set besides. Secrets are never in this file.\n",
     );
     for (table, about) in TABLES {
-        let header = if super::source::LISTS.contains(table) { format!("[[{table}]]") } else { format!("[{table}]") };
+        let header = match *table {
+            "notify.webhook" => "# [[notify.webhook]]".to_owned(), // none by default
+            list if super::source::LISTS.contains(&list) => format!("[[{list}]]"),
+            table => format!("[{table}]"),
+        };
         text.extend(["\n# ", about, "\n", &header, "\n"]);
         let of_table = |key: &&Key| key.path.rsplit_once('.').is_some_and(|(above, _)| above == *table);
         for key in KEYS.iter().filter(of_table) {
@@ -97,6 +101,11 @@ pub(super) fn shown(sources: &Sources) -> Vec<Shown> {
                     shown.extend(keys().filter_map(|key| one(sources, Scope::Feed(index), key)));
                 }
             }
+            "notify.webhook" => {
+                for index in sources.indexes("notify.webhook") {
+                    shown.extend(keys().filter_map(|key| one(sources, Scope::Webhook(index), key)));
+                }
+            }
             _global => shown.extend(keys().filter_map(|key| one(sources, Scope::Global, key))),
         }
     }
@@ -114,6 +123,10 @@ fn one(sources: &Sources, scope: Scope, key: &Key) -> Option<Shown> {
         Scope::Feed(_) => {
             let rest = key.path.strip_prefix("feed.").unwrap_or(key.path);
             named(sources.get(scope, "feed.name", word::name), rest, "feed")
+        }
+        Scope::Webhook(index) => {
+            let rest = key.path.strip_prefix("notify.webhook.").unwrap_or(key.path);
+            named(Some(super::webhook::name(sources, index)), rest, "notify.webhook")
         }
     };
     match (sources.given.get(&sources.path(scope, key.path)), key.value) {

@@ -77,6 +77,7 @@ pub(super) fn check(key: &Key, raw: &Raw) -> Parsed<()> {
         Kind::Cron => cron(raw).map(drop),
         Kind::Origin => origin(raw).map(drop),
         Kind::Listen => listen(raw).map(drop),
+        Kind::Url => super::webhook::url(raw).map(drop),
         Kind::StateUrl => state_path(raw).map(drop),
         Kind::Id => id(raw).map(drop),
         Kind::Secret => secret(raw).map(drop),

@@ -2,7 +2,8 @@
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
 //! Reading order: [`hire`], [`record`], [`dates`], [`status`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
-//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`registration`], [`verdict`], [`rhythm`].
+//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`registration`], [`verdict`], [`rhythm`],
+//! [`notice`].
 
 pub mod hire;
 pub mod headers;
@@ -19,6 +20,7 @@ pub mod attempt;
 pub mod letter;
 pub mod pace;
 pub mod next;
+pub mod notice;
 pub mod rhythm;
 pub mod permission;
 pub mod registration;

@@ -129,6 +129,9 @@ pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], known: &[S
 /// So long before the start it is asked once more who the manager is: time for a new pass and letter.
 const BEFORE_START: TimeDelta = TimeDelta::hours(1);
 
+/// A one-time pass that is unused so long after it became usable is told.
+pub const UNUSED_AFTER: TimeDelta = TimeDelta::hours(1);
+
 /// When a mailed pass is looked at next: after settling time, an hour before the start (when the letter
 /// went earlier than that), at the start, an hour after, at the end.
 ///
@@ -150,7 +153,7 @@ pub fn next_watch(
     now: DateTime<Utc>,
 ) -> DateTime<Utc> {
     let before_start = (from - BEFORE_START).max(mailed_at + SETTLED_AFTER);
-    [mailed_at + SETTLED_AFTER, before_start, from, from + TimeDelta::hours(1), until]
+    [mailed_at + SETTLED_AFTER, before_start, from, from + UNUSED_AFTER, until]
         .into_iter()
         .filter(|at| *at > now)
         .min()

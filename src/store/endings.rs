@@ -144,6 +144,19 @@ impl Store {
             what: "", why: ""))
     }
 
+    /// A one-time pass that is not used an hour after it became usable: told, and watched until its end.
+    pub async fn still_unused(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        look_at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(LOOKED)).bind(pass_id).bind(claimed.hire.id).bind(0_i64).bind(ms(look_at)),
+            what: "unused", why: format!("pass row {pass_id} can be used once, and was not an hour after it became usable")))
+    }
+
     /// The recipient was told that the code is void.
     pub async fn told_void(&self, claimed: &Claimed, now: DateTime<Utc>, pass_id: i64) -> Result<bool, StoreError> {
         Ok(step!(self, claimed, now, lease: EVEN_LATE,

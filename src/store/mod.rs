@@ -4,7 +4,7 @@
 //! compare-and-set under a claim and appends its event in the same transaction; nothing here waits
 //! for a network, reads a clock or holds the code of a pass. `now` comes second everywhere.
 //! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass),
-//! `endings` (how it ends), `operate` (what admins do), `review` (what they see), `intake` (feeds).
+//! `endings` (how it ends), `operate` (what admins do), `notices` and `outbox` (what they are told), `review` (what they see), `intake` (feeds).
 
 mod backup;
 mod claims;
@@ -13,8 +13,10 @@ mod endings;
 mod engine;
 mod gates;
 pub mod intake;
+mod notices;
 mod open;
 mod operate;
+mod outbox;
 mod passes;
 mod place;
 mod raw;
@@ -31,8 +33,10 @@ use sqlx::{PgPool, SqlitePool};
 pub use backup::Copied;
 pub use condition::{Condition, Versions};
 pub use gates::Gate;
+pub use notices::{Gathered, Happened, Heap, NoticeCursor, NoticeItem};
 pub use open::Open;
 pub use operate::{KeyText, Operate, OperateError, Operated};
+pub use outbox::OutboxRow;
 pub use place::Lock;
 pub use replan::Planned;
 pub use review::{EventRow, FileRow, Filter, ReviewRow, Tally, View};

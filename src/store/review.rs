@@ -155,6 +155,11 @@ const OF_USER: Sql = sql!(concat!(
         AND (lower(user_ref) = $2 OR lower(user_upn) = $2 OR employee_id = $3)
       ORDER BY id DESC LIMIT 1"
 ));
+const SENT_SINCE: Sql = sql!(concat!(
+    "SELECT ",
+    hire_columns!(),
+    " FROM hire WHERE id IN (SELECT hire_id FROM pass WHERE mailed_at > $1) ORDER BY coalesce(start_at, 0), tenant, employee_id"
+));
 const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
 const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
 
@@ -238,6 +243,13 @@ impl Store {
             .fetch_optional(db)
             .await)?;
         hire.map(TryInto::try_into).transpose()
+    }
+
+    /// Hires about whom a letter with a pass was accepted after that, by start.
+    pub async fn sent_since(&self, since: DateTime<Utc>) -> Result<Vec<HireRow>, StoreError> {
+        let hires: Vec<RawHire> =
+            on_reader!(self, |db, text| sqlx::query_as(text(SENT_SINCE)).bind(ms(since)).fetch_all(db).await)?;
+        hires.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Every hire row, every engagement, by id.

@@ -1,7 +1,7 @@
 //! The worker: one idempotent [`tick`] that moves every due hire on, and the service around it.
 //!
 //! Reading order: [`onboard`] (one hire, the heart), [`check`], [`settle`], [`send`], [`post`],
-//! [`in_hand`], [`tick`], [`service`]. Nothing here waits for anything but an answer: a step ends in seconds or
+//! [`in_hand`], [`tick`], [`service`]; beside them [`tell`], what admins are told. Nothing here waits for anything but an answer: a step ends in seconds or
 //! goes back to the tick with a time.
 
 mod attempt;
@@ -21,9 +21,12 @@ mod reload;
 mod replan;
 pub mod service;
 pub mod settle;
+pub mod standing;
+pub mod tell;
 pub mod tick;
 mod void;
 mod wording;
+pub mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

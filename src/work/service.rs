@@ -17,6 +17,7 @@ use tracing::{error, info};
 use super::Work;
 use super::feeds::{self, Bells};
 use super::pulse::Loop;
+use super::tell::Teller;
 use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
 use crate::store::StoreError;
 
@@ -75,7 +76,11 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
         let bells = Arc::new(Bells::new(&work.settings));
         let mut scheduler = schedule(&bells, &work).await?;
         bells.ring(None);
-        let feeds = bells.serve(&work);
+        let mut feeds = bells.serve(&work);
+        if let Some(teller) = Teller::of(&work.settings) {
+            let work = Arc::clone(&work);
+            feeds.run(move || async move { teller.serve(&work).await });
+        }
         info!(event = "ready", "{words}");
         (course.ready)();
         let ended = ticks(&work, &bells, &mut course, &mut scheduler).await;

@@ -241,7 +241,13 @@ async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> R
     let (outcome, why) = match unsettled::watched(id, until, &listed, &known, now) {
         Watched::Unused => {
             let at = unsettled::next_watch(pass.mailed_at.unwrap_or(now), pass.from.unwrap_or(now), until, now);
-            store.looked(&attempt.claimed, now, pass.id, 0, Some(at)).await?;
+            // Planned before that hour was over, and looked at after it: once.
+            let hour = pass.from.unwrap_or(now) + unsettled::UNUSED_AFTER;
+            if pass.one_time && hour <= now && pass.look_at.is_some_and(|planned| planned <= hour) {
+                store.still_unused(&attempt.claimed, now, pass.id, at).await?;
+            } else {
+                store.looked(&attempt.claimed, now, pass.id, 0, Some(at)).await?;
+            }
             return Ok(Left::Mailed(at));
         }
         Watched::Missing if pass.looks == 0 => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use firstpass::rules::hire::State;
+use firstpass::rules::hire::{MailAddress, State};
 use firstpass::sandbox::mailbox::ReceivedLetter;
 use firstpass::sandbox::tenant::{Kind, ModelPass};
 use sqlx::Row;
@@ -72,12 +72,25 @@ impl World {
     async fn letters_are_right(&self, story: &str) {
         let recipients: Vec<String> =
             self.raw("SELECT recipient FROM pass").await.iter().map(|row| row.get::<String, _>(0)).collect();
+        let admins: Vec<&str> = self.settings.notify.to.iter().map(MailAddress::as_str).collect();
         for letter in self.letters() {
             assert_eq!(letter.to.len(), 1, "I2: one recipient\n{story}");
+            if crate::notices::is_notice(&letter) {
+                assert!(admins.contains(&letter.to[0].as_str()), "I2: a notice to {}\n{story}", letter.to[0]);
+                self.holds_no_code(&crate::notices::bodies(&letter), story);
+                continue;
+            }
             assert!(recipients.contains(&letter.to[0]), "I2, I15: {} is nobody's recipient\n{story}", letter.to[0]);
             assert!(letter.encrypted, "I2: in the clear\n{story}");
         }
         assert!(self.tenant.sent_items().is_empty(), "I3: a letter stays in Sent Items\n{story}");
+    }
+
+    /// I3, promise 4: what admins are told never holds a code.
+    pub(crate) fn holds_no_code(&self, text: &str, story: &str) {
+        for (_, pass) in self.tenant.all_passes() {
+            assert!(!text.contains(&pass.code), "I3: a code is told to admins\n{story}");
+        }
     }
 
     /// I3: no code and no secret in any file, the secret files themselves excepted.

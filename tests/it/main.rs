@@ -45,6 +45,7 @@ mod invariants;
 mod letters;
 mod metrics;
 mod mornings;
+mod notices;
 mod outages;
 mod play;
 mod restore;

@@ -39,6 +39,10 @@ text_enum! {
         MailServer = "mail-server",
         /// Templates of the admin's own.
         Letters = "letters",
+        /// Who is told when a person has to look.
+        Notices = "notices",
+        /// A webhook that is told.
+        Webhook = "webhook",
         /// The state database.
         State = "state",
         /// The folder of a feed.

@@ -50,6 +50,14 @@ const TELL_VANISHED: Sql = sql!(
      SELECT $1, $2, v.hire_id, $3, 'vanished', 'no longer named by the feed, whose files are whole lists'
      FROM vanishing v ORDER BY v.hire_id"
 );
+/// New hires are told by the file's event; those among them that need a person have one of their own.
+const TELL_ATTENTION: Sql = sql!(
+    "INSERT INTO event (at, tenant, hire_id, file_id, what, why)
+     SELECT $1, tenant, id, $3, 'attention', coalesce(reason, '') || ': ' || what_to_do FROM hire
+     WHERE state = 'attention' AND current = 1 AND feed = $2 AND first_seen = $1 AND changed = $1 ORDER BY id"
+);
+const TELL_REJECTS: Sql =
+    sql!("INSERT INTO event (at, tenant, file_id, what, why) VALUES ($1, $2, $3, 'rows-rejected', $4)");
 const STEP_BACK: Sql = sql!(
     "UPDATE hire SET current = 0 FROM staged t
      WHERE t.verdict = 'engaged' AND hire.id = t.hire_id AND hire.revision = t.revision AND hire.current = 1"
@@ -322,6 +330,9 @@ impl Staging {
             } else {
                 0
             };
+            if added > 0 {
+                sqlx::query(text(TELL_ATTENTION)).bind(at).bind(&feed).bind(file_id).execute(&mut *db).await?;
+            }
             if engaged + changed != told || vanished != gone || added != taken.counts.added {
                 return Ok(None);
             }
@@ -339,6 +350,18 @@ impl Staging {
                 .bind(taken.by)
                 .execute(&mut *db)
                 .await?;
+            if new_rejects > 0 {
+                sqlx::query(text(TELL_REJECTS))
+                    .bind(at)
+                    .bind(&tenant)
+                    .bind(file_id)
+                    .bind(match new_rejects {
+                        1 => "1 row is rejected that was not before".to_owned(),
+                        n => format!("{n} rows are rejected that were not before"),
+                    })
+                    .execute(&mut *db)
+                    .await?;
+            }
             Applied { superseded, new_rejects: count(new_rejects) }
         });
         Ok(Some(applied))

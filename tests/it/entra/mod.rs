@@ -124,6 +124,7 @@ fn settings(model: &ModelTenant, dir: &TempDir) -> config::Tenant {
             },
             channel: ChannelRules { domains: Vec::new(), manager_mismatch: Mismatch::Refuse },
         },
+        notify: config::Notify { to: Vec::new(), digest_at: time("16:00:00"), zone: None },
         mail: config::Mail {
             from: config::Mailbox {
                 name: String::new(),

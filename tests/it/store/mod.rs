@@ -15,6 +15,7 @@ use crate::pg;
 
 mod claims;
 mod gates;
+mod notices;
 mod open;
 mod operate;
 mod passes;

@@ -1,4 +1,4 @@
-//! What will happen to a hire, in one sentence; `plan` and `hire show` say the same.
+//! What will happen to a hire, in one sentence; `plan`, `hire show` and the daily digest say the same.
 
 use chrono::{DateTime, NaiveDate, Utc};
 

@@ -1,15 +1,14 @@
 //! How each feed stands: its last file, when the next is expected, what is held. Read from the state;
-//! `feed list`, `plan` and `run --once` say the same.
+//! `feed list`, `plan`, `run --once` and the daily digest say the same.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::end::Trouble;
+use super::feeds::gate_of;
 use super::words::utc_text;
 use crate::config::Settings;
 use crate::rules::rhythm::{overdue_since, watched};
-use crate::store::Store;
-use crate::work::feeds::gate_of;
+use crate::store::{Store, StoreError};
 use crate::work::intake;
 
 /// One feed of the settings.
@@ -53,7 +52,10 @@ pub struct Held {
 }
 
 /// Every feed of the settings, in their order.
-pub async fn feeds(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Result<Vec<FeedStanding>, Trouble> {
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn feeds(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Result<Vec<FeedStanding>, StoreError> {
     let gates = store.gates().await?;
     let mut standings = Vec::with_capacity(settings.feeds.len());
     for feed in &settings.feeds {
