@@ -29,14 +29,14 @@ need_boot() {
   command -v systemd-nspawn >/dev/null || skip "it needs systemd-nspawn (Debian: systemd-container)"
 }
 
-# The .deb, made once for each binary: made again when the binary, the unit or Cargo.toml is newer.
+# The .deb, made once for each binary: made again when something in it is newer.
 # FIRSTPASS_DEB names another one.
 need_package() {
   package=${FIRSTPASS_DEB:-}
   [ -z "$package" ] || return 0
   local newest
   newest=("$target"/packages/firstpass_*.deb)
-  if [ -e "${newest[0]}" ] && [ -z "$(find Cargo.toml deploy/systemd deploy/packages "${FIRSTPASS_BINARY:-$target/release/firstpass}" \
+  if [ -e "${newest[0]}" ] && [ -z "$(find Cargo.toml README.md deploy "${FIRSTPASS_BINARY:-$target/release/firstpass}" \
     -newer "${newest[0]}" -print -quit)" ]; then
     package=${newest[0]}
     return
