@@ -24,7 +24,7 @@ pub(super) enum Level {
 }
 
 /// What others may say at most.
-const OTHERS: &str = "sqlx=warn,tokio_cron_scheduler=warn";
+const OTHERS: &str = "sqlx=error,tokio_cron_scheduler=warn";
 /// Never: these log requests, answers and letters, and so what must not be kept (contract 7, promise 4).
 const NEVER: [&str; 9] =
     ["hyper", "hyper_util", "reqwest", "h2", "rustls", "lettre", "azure_core", "azure_identity", "odbc_api"];
