@@ -198,10 +198,10 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
 async fn tell(teller: &Teller, work: &Work) {
     match tokio::time::timeout(TELL_WITHIN, teller.round(work, Patience::Now)).await {
         Ok(Ok(told)) => {
-            told.failed.iter().for_each(|why| warn!(event = "notice-failed", "a notice was not taken: {why}"))
+            told.failed.iter().for_each(|why| warn!(event = "notice-failed", "a notice was not taken: {why}"));
         }
         Ok(Err(error)) => {
-            warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}")
+            warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}");
         }
         Err(_) => warn!(
             event = "notice-failed",

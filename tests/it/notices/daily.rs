@@ -86,7 +86,7 @@ async fn a_tenant_with_its_own_admins_is_told_of_apart() {
     let told: Vec<String> = audiences(&world.settings)
         .iter()
         .map(|one| {
-            let to: Vec<&str> = one.to.iter().map(|to| to.as_str()).collect();
+            let to: Vec<&str> = one.to.iter().map(firstpass::rules::hire::MailAddress::as_str).collect();
             let hooks: Vec<&str> = one.hooks.iter().map(|hook| hook.name.as_str()).collect();
             format!("{:?} hears of {:?}: {to:?} {hooks:?}", one.name, one.tenants)
         })

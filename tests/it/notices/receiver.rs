@@ -13,6 +13,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::entra::provider::below_target;
+
 /// One request.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -114,8 +116,7 @@ async fn answer(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Strin
 /// Every signature is right, in the eyes of Python: by the reference implementation where it is there.
 pub(super) fn judged(secret: &str, seen: &[Seen]) {
     let seen: Vec<Value> = seen.iter().map(|seen| json!({"headers": seen.headers, "body": seen.body})).collect();
-    let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
-    let own = target.join("peers/webhooks/venv/bin/python");
+    let own = below_target("webhooks").join("venv/bin/python");
     let python = if own.exists() { own } else { PathBuf::from("python3") };
     let child = Command::new(&python)
         .arg(root().join("tests/peers/webhooks/verify.py"))

@@ -91,7 +91,7 @@ async fn f93_a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_receiver_that_hangs_keeps_no_letter_and_no_other_notice_waiting() {
     let hang = super::Receiver::start().await;
-    hang.answers(&[Answer::Silence(Duration::from_secs(3600))]);
+    hang.answers(&[Answer::Silence(Duration::from_hours(1))]);
     let extra = format!("[[notify.webhook]]\nname = \"slow\"\nurl = \"{}\"\n", hang.url());
     let mut desk = with_news(&extra).await;
     desk.world.tick().await;
