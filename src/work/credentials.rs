@@ -25,7 +25,8 @@ pub(super) fn told(work: &Work, now: DateTime<Utc>) -> Vec<String> {
         let (days, end) = (seen.days_left(now), seen.until.date_naive());
         let sentence = format!(
             "the certificate of tenant {name} ends in {days} days, on {end}; make a new one, upload it to Entra, then \
-             replace the file: it is used without a restart"
+             replace the file: it is used without a restart (in systemd's credential store: after `systemctl \
+             restart firstpass`)"
         );
         warn!(event = "certificate-ends", tenant = %name, days, "{sentence}");
         sentences.push(sentence);

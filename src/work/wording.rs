@@ -33,7 +33,7 @@ pub(super) fn rehearse(attempt: &Attempt<'_>, cleared: &Cleared) -> Result<(), R
         attempt.served.letters.rehearse(&facts).map_err(|error| Refusal {
             reason: Reason::Unanswered,
             what_to_do: format!(
-                "the letter for this hire cannot be written: {error}. Mend it (`firstpass mail preview` shows it) and restart firstpass; no pass was made"
+                "the letter for this hire cannot be written: {error}. Mend it (`firstpass mail preview` shows it); it is read anew at SIGHUP (`systemctl reload firstpass`) and at a start. No pass was made"
             ),
         })?;
     }
