@@ -7,7 +7,8 @@
 need_root
 need_package
 fresh_root
-mount -t proc proc "$root/proc"
+mount_proc() { mount -t proc proc "$root/proc" 2>"$root.out/mount" || skip "/proc cannot be mounted here: $(cat "$root.out/mount")"; }
+mount_proc
 
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root "$@"; }
 as_service() { inside runuser -u firstpass -- firstpass "$@"; }
@@ -85,7 +86,7 @@ diff <(dpkg-deb --fsys-tarfile "$package" | tar -t | sed 's|^\.||' | files) <(rp
   fail 'the .rpm does not hold the files of the .deb'
 umount "$root/proc"
 fresh_root
-mount -t proc proc "$root/proc"
+mount_proc
 # Dependencies are a Fedora's; scripts run inside the root all the same.
 rpm_() { rpm --root "$(realpath "$root")" --dbpath /var/lib/rpm --nodeps --nosignature "$@" >"$root.out/rpm" 2>&1 || fail "$(cat "$root.out/rpm")"; }
 rpm_install() { rpm_ -i "${rpms[0]}"; }
