@@ -196,10 +196,18 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
 
 /// Admins are told at the end; what nobody takes now waits for the next run.
 async fn tell(teller: &Teller, work: &Work) {
-    match tokio::time::timeout(TELL_WITHIN, teller.round(work, Patience::Now)).await {
-        Ok(Ok(told)) => {
+    let rounds = async {
+        loop {
+            let told = teller.round(work, Patience::Now).await?;
             told.failed.iter().for_each(|why| warn!(event = "notice-failed", "a notice was not taken: {why}"));
+            if !told.left {
+                return Ok::<(), StoreError>(());
+            }
+            tokio::time::sleep(TICK).await;
         }
+    };
+    match tokio::time::timeout(TELL_WITHIN, rounds).await {
+        Ok(Ok(())) => {}
         Ok(Err(error)) => {
             warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}");
         }

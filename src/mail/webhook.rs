@@ -76,7 +76,11 @@ pub async fn send(hook: &Webhook, now: DateTime<Utc>, id: &str, body: String) ->
         if status.as_u16() == 410 {
             return Err(HookFailure::Gone);
         }
-        let said = first_words(response).await;
+        // Many servers quote the path, which is the secret of a URL that stands in a file.
+        let said = match &hook.url {
+            WebhookUrl::Plain(_) => first_words(response).await,
+            WebhookUrl::File(_) => String::new(),
+        };
         let hint =
             if status.is_redirection() { "; redirects are not followed, so write the URL it points to" } else { "" };
         Err(HookFailure::NotNow { why: format!("the receiver answers {status}{said}{hint}"), wait: patience(&headers) })

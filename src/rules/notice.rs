@@ -233,6 +233,24 @@ pub fn comes_before(start: Option<DateTime<Utc>>, date: NaiveDate, next_digest: 
     }
 }
 
+/// The place of a hire among those who need a person: first those without an instant and the starts in
+/// `[from, until)`, then later ones, then what is over, newest first. Old trouble hides no new one.
+///
+/// ```
+/// use firstpass::rules::notice::urgency;
+/// let day = |day: u32| format!("2027-03-{day:02}T08:00:00Z").parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+/// let mut starts = [Some(day(1)), Some(day(2)), Some(day(9)), Some(day(4)), None, Some(day(3))];
+/// starts.sort_by_key(|start| urgency(*start, day(3), day(5)));
+/// assert_eq!(starts, [None, Some(day(3)), Some(day(4)), Some(day(9)), Some(day(2)), Some(day(1))]);
+/// ```
+pub fn urgency(start: Option<DateTime<Utc>>, from: DateTime<Utc>, until: DateTime<Utc>) -> (u8, i64) {
+    match start {
+        None => (0, i64::MIN),
+        Some(at) if at < from => (2, at.timestamp().saturating_neg()),
+        Some(at) => (u8::from(at >= until), at.timestamp()),
+    }
+}
+
 /// One thing: a hire, or (without an employee id) a feed, a tenant, the mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {

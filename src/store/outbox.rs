@@ -43,8 +43,11 @@ struct Raw {
 }
 
 const DUE: Sql = sql!(
-    "SELECT id, uid, target, cause, body, made_at, tries, next_at FROM notice WHERE next_at <= $1
-     ORDER BY next_at, id LIMIT $2"
+    "SELECT id, uid, target, cause, body, made_at, tries, next_at FROM (
+       SELECT id, uid, target, cause, body, made_at, tries, next_at,
+              row_number() OVER (PARTITION BY target ORDER BY next_at, id) AS place
+       FROM notice WHERE next_at <= $1) AS due
+     WHERE place <= $2 ORDER BY next_at, id"
 );
 const CLAIM: Sql = sql!("UPDATE notice SET tries = tries + 1, next_at = $3 WHERE id = $1 AND next_at = $2");
 const AGAIN: Sql = sql!("UPDATE notice SET next_at = $2 WHERE id = $1");
@@ -57,7 +60,8 @@ const LOOK_ANEW: Sql = sql!("UPDATE notice SET next_at = $1 WHERE next_at > $2")
 const N_WAITING: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM notice");
 
 impl Store {
-    /// Notices to be tried now, the longest waiting first.
+    /// Notices to be tried now, at most `most` for one target, so that none keeps another waiting; the
+    /// longest waiting first.
     ///
     /// # Errors
     /// [`StoreError`].

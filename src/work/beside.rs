@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 /// Threads that run until they are ended.
 #[derive(Default)]
@@ -21,7 +22,9 @@ impl Beside {
     pub(super) fn run<F: Future<Output = ()>>(&mut self, make: impl FnOnce() -> F + Send + 'static) {
         let (runtime, end) = (Handle::current(), self.end.clone());
         self.threads.spawn(async move {
-            let _ended = spawn_blocking(move || runtime.block_on(end.run_until_cancelled(make()))).await;
+            if let Err(error) = spawn_blocking(move || runtime.block_on(end.run_until_cancelled(make()))).await {
+                error!(event = "loop-died", %error, "a loop beside the ticks died, which is a bug; restart the service");
+            }
         });
     }
 

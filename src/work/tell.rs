@@ -10,11 +10,13 @@ mod gather;
 mod heaps;
 pub mod send;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, Utc};
-use tracing::warn;
+use futures_util::FutureExt;
+use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::Work;
@@ -119,6 +121,8 @@ pub struct Told {
     pub taken: usize,
     /// Why others were not, one sentence for each.
     pub failed: Vec<String>,
+    /// More is due than went: a full round, or the pace of mail.
+    pub left: bool,
 }
 
 /// Tells admins; lives as long as the worker.
@@ -160,11 +164,22 @@ impl Teller {
         Ok(told)
     }
 
-    /// Rounds until it is cut short, which is as after a crash.
+    /// Rounds until it is cut short, which is as after a crash. One that panics is the last of nothing.
     pub(super) async fn serve(&self, work: &Arc<Work>) {
         loop {
-            if let Err(error) = self.round(work, Patience::Gather).await {
-                warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}");
+            match AssertUnwindSafe(self.round(work, Patience::Gather)).catch_unwind().await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    warn!(
+                        event = "notices-unread",
+                        "what admins should be told cannot be read from the state: {error}"
+                    );
+                }
+                Err(_) => error!(
+                    event = "notices-broke",
+                    "telling admins broke off, which is a bug; it goes on in {} s",
+                    EVERY.as_secs()
+                ),
             }
             tokio::time::sleep(EVERY).await;
         }

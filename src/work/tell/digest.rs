@@ -10,7 +10,7 @@ use super::{Audience, Teller, Work};
 use crate::config::Settings;
 use crate::entra::credential::{self, Standing};
 use crate::rules::hire::State;
-use crate::rules::notice::{Cause, Digest, Line, MOST_DIGEST_LINES, Notice, Section};
+use crate::rules::notice::{Cause, Digest, Line, MOST_DIGEST_LINES, Notice, Section, urgency};
 use crate::rules::words::masked;
 use crate::store::{HireRow, Store, StoreError};
 use crate::work::standing::{self, FeedStanding};
@@ -57,7 +57,8 @@ pub async fn notice(
 ) -> Result<Notice, StoreError> {
     let hears = |hire: &HireRow| audience.hears_of(&hire.tenant);
     let line = |hire: &HireRow| hire_line(hire, now);
-    let attention = store.hires_in_attention().await?;
+    let mut attention = store.hires_in_attention().await?;
+    attention.sort_by_key(|hire| urgency(hire.start_at, digest.day, digest.after));
     let attention: Vec<Line> = attention.iter().filter(|hire| hears(hire)).map(line).collect();
     let around = store.hires_between(digest.day - AROUND, digest.after).await?;
     let starts: Vec<Line> = around

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{Audience, Patience, Teller, Work};
 use crate::config::Settings;
 use crate::rules::hire::{Reason, State};
-use crate::rules::notice::{Cause, Line, MOST_LINES, Notice, Section, due_at, frame};
+use crate::rules::notice::{Cause, Line, MOST_LINES, Notice, Section, due_at, frame, urgency};
 use crate::rules::words::masked;
 use crate::store::{Gate, Gathered, Heap, HireRow, StoreError};
 use crate::work::standing;
@@ -59,7 +59,9 @@ async fn lines(
     heap: &Heap,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<Line>>, StoreError> {
-    let (hires, others) = work.store.heap(heap, MOST_OTHERS).await?;
+    let (mut hires, others) = work.store.heap(heap, MOST_OTHERS).await?;
+    let (from, until) = audience.digest(now).map_or((now, now), |digest| (digest.day, digest.after));
+    hires.sort_by_key(|hire| urgency(hire.start_at, from, until));
     let of_hires = |keep: fn(&HireRow) -> bool| hires.iter().filter(|hire| keep(hire)).collect::<Vec<_>>();
     let lines: Vec<Line> = match cause {
         Cause::Attention => {

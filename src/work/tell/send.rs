@@ -5,7 +5,7 @@
 //! go on. The same try again has the same Message-ID or webhook-id.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -26,8 +26,10 @@ use crate::work::{MAIL, lock};
 
 /// Beside `mail.per_minute`, which is the letters' alone.
 pub const MAILS_PER_MINUTE: u32 = 5;
-/// Notices tried in one round.
-const MOST: i64 = 200;
+/// Notices tried in one round for one target: what waits for one keeps no other waiting.
+const MOST: i64 = 20;
+/// No try begins later in a round; what was not reached stays due, and news are gathered first.
+const ROUND: Duration = Duration::from_secs(30);
 /// Longer than any try takes; after a crash in the middle it goes again then.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
 
@@ -46,34 +48,31 @@ impl Teller {
         let now = work.clock.now();
         let mut by_target: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
         for row in work.store.due_notices(now, MOST).await? {
-            if row.made + OLDEST <= now {
-                let why = format!(
-                    "a notice ({}) was taken by nobody within a day and is dropped; the digest says what still stands",
-                    row.cause
-                );
-                warn!(event = "notice-dropped", "{why}");
-                work.store.drop_notice(now, row.id, &why).await?;
-                continue;
-            }
             by_target.entry(row.target.clone()).or_default().push(row);
         }
         let (mails, hooks): (Vec<_>, Vec<_>) =
             by_target.into_iter().partition(|(target, _)| target.starts_with("mail/"));
-        let to_hooks = join_all(hooks.iter().map(|(target, rows)| self.to_hook(work, target, rows)));
-        let (hooked, mailed) = tokio::join!(to_hooks, self.to_mailboxes(work, &mails));
+        let end = Instant::now() + ROUND;
+        let to_hooks = join_all(hooks.iter().map(|(target, rows)| self.to_hook(work, target, rows, end)));
+        let (hooked, mailed) = tokio::join!(to_hooks, self.to_mailboxes(work, &mails, end));
         for one in hooked.into_iter().chain(std::iter::once(mailed)) {
             let one = one?;
             told.taken += one.taken;
+            told.left |= one.left;
             told.failed.extend(one.failed);
         }
         Ok(())
     }
 
-    async fn to_hook(&self, work: &Work, target: &str, rows: &[OutboxRow]) -> Result<Told, StoreError> {
+    async fn to_hook(&self, work: &Work, target: &str, rows: &[OutboxRow], end: Instant) -> Result<Told, StoreError> {
         let mut told = Told::default();
         let name = target.trim_start_matches("webhook/");
         let known = self.audiences.iter().flat_map(|audience| &audience.hooks).find(|hook| hook.name == name);
         for row in rows {
+            if Instant::now() >= end {
+                told.left = true;
+                break;
+            }
             let Some((hook, notice)) = known.zip(read(row)) else {
                 no_more(work, row).await?;
                 continue;
@@ -88,15 +87,27 @@ impl Teller {
                 Err(HookFailure::Unusable(why)) => Ended::Again(why, None),
             };
             if !note(work, row, ended, &mut told).await? {
-                break; // the others would meet the same
+                return Ok(told); // the others would meet the same
             }
         }
+        told.left |= is_full(rows);
         Ok(told)
     }
 
-    async fn to_mailboxes(&self, work: &Work, mails: &[(String, Vec<OutboxRow>)]) -> Result<Told, StoreError> {
+    async fn to_mailboxes(
+        &self,
+        work: &Work,
+        mails: &[(String, Vec<OutboxRow>)],
+        end: Instant,
+    ) -> Result<Told, StoreError> {
         let mut told = Told::default();
-        if mails.is_empty() || mail_is_stopped(work).await? {
+        if mails.is_empty() {
+            return Ok(told);
+        }
+        if mail_is_stopped(work).await? {
+            for row in mails.iter().flat_map(|(_, rows)| rows).filter(|row| is_too_old(row, work.clock.now())) {
+                too_old(work, row).await?; // others are kept from filling the state while mail is down
+            }
             return Ok(told);
         }
         let clients: Lenders =
@@ -109,7 +120,7 @@ impl Teller {
                 return Ok(told);
             }
         };
-        for (target, rows) in mails {
+        'all: for (target, rows) in mails {
             let address = target.trim_start_matches("mail/");
             let to = self.audiences.iter().flat_map(|audience| &audience.to).find(|to| to.as_str() == address);
             for row in rows {
@@ -118,22 +129,32 @@ impl Teller {
                     continue;
                 };
                 let now = work.clock.now();
+                if Instant::now() >= end {
+                    told.left = true;
+                    break 'all;
+                }
                 if !self.take_slot(now) {
-                    post.close().await;
-                    return Ok(told);
+                    told.left = true;
+                    break 'all;
                 }
                 if !work.store.claim_notice(row, now + LEASE).await? {
                     continue;
                 }
                 let sent = to_mailbox(&post, &work.settings.mail, to, now, &row.uid, &notice, &mut Vec::new()).await;
+                let meets_all = sent.as_ref().is_err_and(meets_all);
                 let ended = match sent {
                     Ok(_) => Ended::Taken,
                     Err(failure) => sorted(failure),
                 };
-                if !note(work, row, ended, &mut told).await? {
-                    break;
+                let taken = note(work, row, ended, &mut told).await?;
+                if meets_all {
+                    break 'all;
+                }
+                if !taken {
+                    continue 'all;
                 }
             }
+            told.left |= is_full(rows);
         }
         post.close().await;
         Ok(told)
@@ -168,6 +189,39 @@ async fn mail_is_stopped(work: &Work) -> Result<bool, StoreError> {
     Ok(gates.iter().any(|gate| gate.name == MAIL && gate.not_before.is_some_and(|at| at > now)))
 }
 
+/// There may be more for this target.
+fn is_full(rows: &[OutboxRow]) -> bool {
+    i64::try_from(rows.len()).is_ok_and(|rows| rows >= MOST)
+}
+
+fn is_too_old(row: &OutboxRow, now: DateTime<Utc>) -> bool {
+    row.made + OLDEST <= now
+}
+
+async fn too_old(work: &Work, row: &OutboxRow) -> Result<(), StoreError> {
+    let why = format!(
+        "a notice ({}) was taken by nobody within a day and is dropped; the digest says what still stands",
+        row.cause
+    );
+    warn!(event = "notice-dropped", "{why}");
+    work.store.drop_notice(work.clock.now(), row.id, &why).await.map(drop)
+}
+
+/// Another mailbox would meet the same, and wait for it as long.
+fn meets_all(failure: &MailFailure) -> bool {
+    match failure {
+        MailFailure::Stopped(_)
+        | MailFailure::TokenRefused(_)
+        | MailFailure::Unreachable(_)
+        | MailFailure::Busy { .. } => true,
+        MailFailure::RecipientRefused(_)
+        | MailFailure::LetterRefused(_)
+        | MailFailure::Lost { .. }
+        | MailFailure::RecipientLater(_)
+        | MailFailure::LetterLater(_) => false,
+    }
+}
+
 fn sorted(failure: MailFailure) -> Ended {
     match failure {
         MailFailure::RecipientRefused(why) | MailFailure::LetterRefused(why) => Ended::Refused(why),
@@ -194,9 +248,17 @@ async fn note(work: &Work, row: &OutboxRow, ended: Ended, told: &mut Told) -> Re
         Ended::Again(why, wait) => {
             let asked = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
             let at = (now + pause(row.tries + 1).max(asked)).min(row.made + OLDEST);
-            warn!(event = "notice-failed", cause, "a notice ({cause}) was not taken for {whom}: {why}; again at {at}");
-            work.store.notice_again(row.id, at).await?;
             told.failed.push(format!("{whom}: {why}"));
+            if is_too_old(row, now) {
+                warn!(event = "notice-failed", cause, "a notice ({cause}) was not taken for {whom}: {why}");
+                too_old(work, row).await?;
+            } else {
+                warn!(
+                    event = "notice-failed",
+                    cause, "a notice ({cause}) was not taken for {whom}: {why}; again at {at}"
+                );
+                work.store.notice_again(row.id, at).await?;
+            }
         }
         Ended::Refused(why) => {
             warn!(event = "notice-dropped", cause, "a notice ({cause}) for {whom} is refused for good: {why}");

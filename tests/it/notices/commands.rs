@@ -45,7 +45,7 @@ async fn a_test_notice_goes_to_everybody_and_says_what_happened() {
     );
     assert_eq!(hook.bodies()[0]["type"], "firstpass.test");
     judged(SECRET, &hook.seen());
-    hook.answers(&[Answer::Status(503)]);
+    hook.answers(&[Answer::Quoted(503)]);
     let failed = firstpass(&world, &["notify", "test", "--json"]).await;
     assert_eq!(failed.status, 1, "{}", failed.text);
     let told: serde_json::Value = serde_json::from_str(&failed.text).unwrap();
@@ -85,6 +85,39 @@ async fn check_says_who_is_told() {
     assert!(wrong.text.contains("WRONG webhook alarms") && wrong.status == 1, "{}", wrong.text);
     assert!(!wrong.text.contains("s3cret-in-the-url"), "{}", wrong.text);
     assert_eq!(hook.seen().len(), 0, "check asks nobody");
+}
+
+/// A target that takes nothing keeps no other waiting, and a run goes on until nothing is due; what is
+/// older than a day is tried once before it is dropped.
+#[tokio::test]
+async fn run_once_tells_all_that_waits_also_what_is_old() {
+    let hook = Receiver::start().await;
+    let world = told_world(&hook).await;
+    world.clock.set(firstpass::clock::Clock::System.now());
+    world.drop_file("bad.csv", "employee_id,start_date\nE1,2037-04-31\n");
+    world.mail.stop();
+    hook.answers(&[Answer::Status(500)]);
+    firstpass(&world, &["run", "--once"]).await;
+    assert_eq!(super::count(&world, "SELECT count(*) FROM notice").await, 2);
+    // As if two days had passed, with 300 more for the mailbox, and 30 for the webhook.
+    let path = world.settings.state.url.trim_start_matches("sqlite:").to_owned();
+    let state = sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(path)).await.unwrap();
+    let write = |sql: &'static str| sqlx::query(sql).execute(&state);
+    write("UPDATE notice SET made_at = made_at - 172800000, next_at = 1").await.unwrap();
+    write(
+        "INSERT INTO notice (uid, target, cause, body, made_at, tries, next_at)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 330)
+         SELECT 'u' || i, CASE WHEN i <= 300 THEN (SELECT max(target) FROM notice WHERE target LIKE 'mail/%')
+                               ELSE 'webhook/alarms' END, cause, body, made_at, 0, CASE WHEN i <= 300 THEN 0 ELSE 2 END
+         FROM n, (SELECT cause, body, made_at FROM notice LIMIT 1)",
+    )
+    .await
+    .unwrap();
+    state.close().await;
+    let ran = firstpass(&world, &["run", "--once"]).await;
+    assert_eq!(hook.seen().len(), 32, "one try that failed, and all that waited: {}", ran.text);
+    assert_eq!(super::count(&world, "SELECT count(*) FROM notice WHERE target LIKE 'webhook/%'").await, 0);
+    world.mail.resume().unwrap();
 }
 
 #[tokio::test]

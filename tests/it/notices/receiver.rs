@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -26,6 +26,8 @@ pub(super) struct Seen {
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     Status(u16),
+    /// This status, and the request's path and query, as many servers quote them.
+    Quoted(u16),
     /// Status and Retry-After.
     Later(u16, u64),
     /// 307 to this URL.
@@ -92,13 +94,14 @@ impl Receiver {
     }
 }
 
-async fn answer(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: String) -> Response {
+async fn answer(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, body: String) -> Response {
     let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     inner.seen.lock().unwrap().push(Seen { headers, body });
     let next = inner.answers.lock().unwrap().pop_front();
     let status = |code| StatusCode::from_u16(code).unwrap();
     match next.unwrap_or(Answer::Status(200)) {
         Answer::Status(code) => status(code).into_response(),
+        Answer::Quoted(code) => (status(code), format!("nothing is at {uri}")).into_response(),
         Answer::Later(code, seconds) => (status(code), [("retry-after", seconds.to_string())], "later").into_response(),
         Answer::Moved(url) => (status(307), [("location", url)]).into_response(),
         Answer::Endless => {
