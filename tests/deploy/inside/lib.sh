@@ -100,7 +100,7 @@ answer_settings() {
     -e 's|^certificate_file = .*|client_secret_file = "graph-secret"|' \
     -e "s|^# login_url = .*|login_url = \"$(of_model tenant)\"|" \
     -e "s|^# graph_url = .*|graph_url = \"$(of_model tenant)\"|" \
-    -e 's|^# ca_file = .*|ca_file = "model-ca.pem"|' \
+    -e 's/^# ca_file = "\(model\|mail\)-ca.pem".*/ca_file = "model-ca.pem"/' \
     -e 's|^# zone = .*|zone = "Europe/Berlin"|' \
     -e "s|^host = .*|host = \"$(of_model mail_server | cut -d: -f1)\"|" \
     -e "s|^port = .*|port = $(of_model mail_server | cut -d: -f2)|" \

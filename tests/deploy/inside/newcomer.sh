@@ -15,9 +15,9 @@ done
 step 'check' systemd-run --quiet --wait --pipe --uid=firstpass \
   --property=LoadCredential=graph-secret:firstpass.graph-secret \
   --property=LoadCredential=smtp-password:firstpass.smtp-password firstpass check
-crucial 'enable and start' systemctl enable --now firstpass
 useradd --system hr-export
 step "let HR's account write the drop folder" usermod -aG firstpass-drop hr-export
+crucial 'enable and start' systemctl enable --now firstpass
 step 'HR drops a file' drop_as_hr "$model/today.csv" hires.csv
 step 'a letter arrives' within 30 n_letters 1
 step 'plan shows who comes next' has 'Ada Berger' as_service plan --days 7
