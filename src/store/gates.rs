@@ -123,10 +123,9 @@ impl Store {
 
     /// Opens a gate; `true`: it was stopped (an event says that it goes on).
     pub async fn open_gate(&self, now: DateTime<Utc>, name: &str) -> Result<bool, StoreError> {
-        let known = self.gates().await?.into_iter().any(|gate| gate.name == name);
-        if !known {
+        let Some(gate) = self.gates().await?.into_iter().find(|gate| gate.name == name) else {
             return Ok(false); // the usual case takes no write lock
-        }
+        };
         let was_stopped = in_transaction!(self, |tx, text| {
             let before: Option<i64> =
                 sqlx::query_scalar(text(GATE_STOPPED)).bind(name).fetch_optional(&mut *tx).await?;
@@ -139,7 +138,7 @@ impl Store {
                     .bind(ms(now))
                     .bind(tenant_of(name))
                     .bind(format!("{}-resumed", kind_of(name)))
-                    .bind("in reach again")
+                    .bind(format!("{name} goes on; it was stopped since {}", gate.since.format("%Y-%m-%dT%H:%M:%SZ")))
                     .execute(&mut *tx)
                     .await?;
             }

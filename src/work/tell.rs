@@ -164,7 +164,7 @@ impl Teller {
         Ok(told)
     }
 
-    /// Rounds until it is cut short, which is as after a crash. One that panics is the last of nothing.
+    /// Rounds until it is cut short, which is as after a crash. After one that panics the next one goes on.
     pub(super) async fn serve(&self, work: &Arc<Work>) {
         loop {
             match AssertUnwindSafe(self.round(work, Patience::Gather)).catch_unwind().await {

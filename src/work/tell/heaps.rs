@@ -76,7 +76,7 @@ async fn lines(
             gate_lines(&work.settings, audience, cause, &work.store.gates().await?)
         }
         Cause::TenantResumed | Cause::MailResumed | Cause::ClockRight | Cause::FeedResumed => {
-            return resumed(work, heap, cause, &others).await;
+            return resumed(work, audience, cause, &others).await;
         }
         Cause::FeedOverdue => overdue(work, audience, now).await?,
         Cause::FileHeld | Cause::FileRejected | Cause::RowsRejected => {
@@ -146,19 +146,32 @@ pub(super) fn gate_lines(settings: &Settings, audience: &Audience, cause: Cause,
     gates.iter().filter_map(told).collect()
 }
 
-/// The end of a trouble, for those who heard of it.
-async fn resumed(work: &Work, heap: &Heap, cause: Cause, others: &[Gathered]) -> Result<Option<Vec<Line>>, StoreError> {
+/// The end of a trouble, gate by gate, for those who heard of it; not of one that stands again.
+async fn resumed(
+    work: &Work,
+    audience: &Audience,
+    cause: Cause,
+    others: &[Gathered],
+) -> Result<Option<Vec<Line>>, StoreError> {
     let Some(trouble) = cause.ends() else { return Ok(None) };
-    let told = work.store.told_at(&heap.audience, trouble.as_str()).await?;
-    if told.is_none_or(|told| heap.told.is_some_and(|again| again > told)) {
-        return Ok(None);
-    }
-    let newest = others.last().and_then(|other| DateTime::from_timestamp_millis(other.at)).unwrap_or(heap.first);
-    let what = match others.last().map(|other| other.tenant.as_str()) {
-        Some("") | None => String::new(),
-        Some(tenant) => format!("tenant {tenant}, "),
+    let Some(told) = work.store.told_at(&audience.name, trouble.as_str()).await? else { return Ok(None) };
+    let gates = work.store.gates().await?;
+    let line = |other: &Gathered| {
+        let name = other.why.split(' ').next().unwrap_or_default();
+        let at = DateTime::from_timestamp_millis(other.at)?;
+        let since = other.why.rsplit_once("since ").and_then(|(_, since)| since.parse::<DateTime<Utc>>().ok());
+        let heard = since.is_none_or(|since| since <= told) && told <= at;
+        if !heard || gates.iter().any(|gate| gate.name == name && gate.stopped.is_some()) {
+            return None;
+        }
+        let (of, named) = name.split_once('/').unwrap_or((name, ""));
+        let feed = work.settings.feeds.iter().find(|feed| of == "feed" && feed.name == named);
+        let tenant = feed.map_or(other.tenant.as_str(), |feed| feed.tenant.as_str());
+        let what = if named.is_empty() { String::new() } else { format!("{of} {named}, ") };
+        audience.hears_of(tenant).then(|| line_of(tenant, &format!("{what}since {}", utc_text(at))))
     };
-    Ok(Some(vec![line_of("", &format!("{what}since {}", utc_text(newest)))]))
+    let lines: Vec<Line> = others.iter().filter_map(line).collect();
+    Ok((!lines.is_empty()).then_some(lines))
 }
 
 async fn overdue(work: &Work, audience: &Audience, now: DateTime<Utc>) -> Result<Vec<Line>, StoreError> {

@@ -100,6 +100,30 @@ async fn f50_an_overdue_feed_and_one_that_cannot_be_read_are_told() {
     desk.finish().await;
 }
 
+/// Two feeds that were told to be stopped: each has its own end, also within the hour of the other's, and
+/// one that stands again is not said to go on.
+#[tokio::test]
+async fn each_stopped_feed_has_its_own_end() {
+    let second = "[[feed]]\nname = \"second\"\ntenant = \"contoso\"\nfolder = \"./second\"\n";
+    let mut desk = Desk::new(second).await;
+    let store = &desk.world.work().store;
+    let now = desk.world.clock.now();
+    for feed in ["feed/hr", "feed/second", "feed/of-nobody"] {
+        store.hold_gate(now, feed, now, Some("the folder is gone")).await.unwrap();
+    }
+    desk.told().await;
+    assert_eq!(desk.subjects(0), ["firstpass: 2 feeds cannot be read"]);
+    let store = &desk.world.work().store;
+    let now = desk.world.clock.now();
+    assert!(store.open_gate(now, "feed/hr").await.unwrap());
+    assert!(store.open_gate(now, "feed/second").await.unwrap());
+    store.hold_gate(now, "feed/second", now, Some("gone again")).await.unwrap();
+    desk.told().await;
+    let told = super::bodies(&desk.mails()[1]);
+    assert!(told.contains("feed hr, since") && !told.contains("feed second"), "{told}");
+    desk.world.finish().await;
+}
+
 #[tokio::test]
 async fn a_stop_that_is_over_within_the_minute_is_no_news() {
     let (mut desk, before) = monday("").await;
