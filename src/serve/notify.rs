@@ -1,8 +1,8 @@
 //! What systemd is told (`sd_notify`): ready, how it stands, that it lives, reloading, stopping.
 //!
 //! Without systemd (no `NOTIFY_SOCKET`) nothing is done. `WATCHDOG=1` goes out only while intake, sender
-//! and upkeep each advanced lately: the same question as `/healthz`. The status is a sentence
-//! without a name. A thread of its own speaks: a socket that nobody reads holds up no letter.
+//! and upkeep each advanced lately. A state that refuses us stands in the status and in `/healthz`, and
+//! kills nobody: a restart would meet the same disk. The status is a sentence without a name. A thread of its own speaks: a socket that nobody reads holds up no letter.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -44,6 +44,11 @@ impl Systemd {
         Self(speaks.ok().map(|_| say))
     }
 
+    /// Whoever hears at the other end.
+    pub fn heard_by(hears: SyncSender<String>) -> Self {
+        Self(Some(hears))
+    }
+
     /// The state is open, the settings are good, the loops run.
     pub fn ready(&self) {
         self.tell(&[NotifyState::Ready, NotifyState::Status("serving")]);
@@ -75,15 +80,19 @@ impl Systemd {
 
     /// Feeds the watchdog and says how it stands, until `stop`; then says that it stops.
     pub async fn keep_telling(self, current: Current, stop: CancellationToken) {
-        let watchdog = sd_notify::watchdog_enabled();
+        self.keep_feeding(sd_notify::watchdog_enabled(), current, stop).await;
+    }
+
+    /// [`Self::keep_telling`] with the patience of the watchdog, if there is one.
+    pub async fn keep_feeding(self, watchdog: Option<Duration>, current: Current, stop: CancellationToken) {
         let every = watchdog.map_or(FEEL, |patience| (patience / SAFELY).min(FEEL)).max(Duration::from_millis(1));
         let mut beats = interval_at(Instant::now() + every, every);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut n, mut hung) = (0_u32, false);
         while stop.run_until_cancelled(beats.tick()).await.is_some() {
             let work = Arc::clone(&current.borrow());
-            let ailments = work.pulse.ailments();
-            if ailments.is_empty() {
+            let standstills = work.pulse.standstills();
+            if standstills.is_empty() {
                 hung = false;
                 if watchdog.is_some() {
                     self.tell(&[NotifyState::Watchdog]);
@@ -93,7 +102,7 @@ impl Systemd {
                     self.tell(&[NotifyState::Status(&status)]);
                 }
             } else if !std::mem::replace(&mut hung, true) {
-                let why = ailments.join("; ");
+                let why = standstills.join("; ");
                 error!(event = "not-alive", "not alive: {why}");
                 self.tell(&[NotifyState::Status(&format!("not alive: {why}"))]);
             }
@@ -113,6 +122,10 @@ fn speak(said: &Receiver<String>) {
 
 /// When something is due next, and how many need a person.
 async fn status(work: &Work) -> String {
+    let ailments = work.pulse.ailments();
+    if !ailments.is_empty() {
+        return format!("not alive: {}", ailments.join("; "));
+    }
     let now = work.clock.now();
     let read = async {
         let next = work.store.next_look(now).await?;

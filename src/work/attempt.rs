@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
-use super::pulse::Loop;
 use super::{Served, Work, lock};
 use crate::entra;
 use crate::rules::calendar::{Morning, Zone};
@@ -67,7 +66,7 @@ impl<'w> Attempt<'w> {
 
     /// The time; each step asks it, so the sender moves.
     pub(super) fn now(&self) -> DateTime<Utc> {
-        self.work.pulse.beat(Loop::Sender);
+        self.work.pulse.step();
         self.work.clock.now()
     }
 

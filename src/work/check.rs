@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::attempt::{Attempt, Setback, Stop, unanswered};
-use super::pulse::Loop;
 use super::wording;
 use crate::rules::attempt::{Cleared, PassAsk};
 use crate::rules::channel::{self, ChannelFacts, Named};
@@ -97,7 +96,7 @@ async fn answer<T>(
     permission: &str,
     got: Result<T, Failure>,
 ) -> Result<T, Stop> {
-    attempt.work.pulse.beat(Loop::Sender);
+    attempt.work.pulse.step();
     let failure = match got {
         Ok(answer) => return Ok(answer),
         Err(failure) => failure,

@@ -104,15 +104,28 @@ impl Work {
         self.in_hand.lock().await.iter().map(|held| held.next_try).min()
     }
 
-    /// One round over everything in hand.
+    /// One round over everything in hand. Letters are tried for [`Limits::tick`](crate::config::Limits)
+    /// and, when the worker stops, until the last tries end; of the others only the lease is renewed,
+    /// and they come first the next time.
     ///
     /// # Errors
     /// Of our own database; what could not be written stays in hand.
     pub(super) async fn round_in_hand(&self) -> Result<(), StoreError> {
         // One at a time: when the round is cut short, the others are still in hand.
-        let n_held = self.in_hand.lock().await.len();
+        let mut waiting = self.in_hand.lock().await;
+        // Accepted ones lack a write only, which waits for no mail server.
+        waiting.sort_by_key(|held| held.letter.sent != Sent::Accepted);
+        let n_held = waiting.len();
+        drop(waiting);
+        let began = Instant::now();
         let mut first_error = None;
-        for _ in 0..n_held {
+        for n_done in 0..n_held {
+            self.pulse.step();
+            if began.elapsed() >= self.limits.tick && !self.is_stopping() {
+                let renewed = self.renew_the_rest(n_held - n_done).await;
+                first_error = first_error.or(renewed.err());
+                break;
+            }
             let mut waiting = self.in_hand.lock().await;
             let too_late = lock(&self.last_tries_until).is_some_and(|until| until <= Instant::now());
             if waiting.is_empty() || too_late {
@@ -125,6 +138,15 @@ impl Work {
             }
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// The first so many keep their leases until the next round; a lost one is found there.
+    async fn renew_the_rest(&self, n_left: usize) -> Result<(), StoreError> {
+        for held in self.in_hand.lock().await.iter_mut().take(n_left) {
+            self.pulse.step();
+            self.store.renew(&mut held.claimed, self.clock.now(), self.limits.lease).await?;
+        }
+        Ok(())
     }
 
     async fn move_on(&self, held: InHand) -> Result<(), StoreError> {

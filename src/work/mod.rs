@@ -83,6 +83,8 @@ pub struct Work {
     stopping: AtomicBool,
     /// What was found when somebody last asked whether it is ready.
     looked: tokio::sync::Mutex<Option<ready::Looked>>,
+    /// What the state said to that.
+    state_said: tokio::sync::Mutex<Option<ready::Looked>>,
     /// While it stops: no last try for a letter goes on for longer.
     last_tries_until: Mutex<Option<Instant>>,
 }
@@ -176,6 +178,7 @@ impl Work {
             clock_right: Mutex::default(),
             stopping: AtomicBool::new(false),
             looked: tokio::sync::Mutex::default(),
+            state_said: tokio::sync::Mutex::default(),
             last_tries_until: Mutex::default(),
         })
     }
@@ -199,6 +202,11 @@ impl Work {
 
     fn has_slots(&self) -> bool {
         lock(&self.slots).left > 0
+    }
+
+    /// Whether this tenant's hires are worked on; one that is gone or disabled waits for nobody.
+    pub fn serves(&self, tenant: &str) -> bool {
+        self.tenants.contains_key(tenant)
     }
 
     fn is_stopping(&self) -> bool {

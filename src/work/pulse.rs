@@ -6,8 +6,9 @@
 //! while the machine sleeps. Graph, mail and lateness have no part in it: a service that waits for
 //! Microsoft is alive, and killing it would mend nothing.
 //!
-//! `/healthz`, `firstpass health` and systemd's watchdog ask here. What counts as standing still is
-//! in [`Limits`](crate::config::Limits).
+//! `/healthz`, `firstpass health` and systemd's watchdog ask here; the watchdog not for the state: a disk
+//! that is full is not mended by a restart, which takes letters along. What counts as standing still
+//! is in [`Limits`](crate::config::Limits).
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -81,6 +82,13 @@ impl Pulse {
         }
     }
 
+    /// A tick took a step of one letter: what it is part of, sender and upkeep, is on its way, however
+    /// long the mail lets each letter wait.
+    pub(super) fn step(&self) {
+        self.beat(Loop::Sender);
+        self.beat(Loop::Upkeep);
+    }
+
     /// A tick went well, or our own database refused it.
     pub(super) fn state_answered(&self, well: bool) {
         let mut beats = lock(&self.beats);
@@ -98,11 +106,15 @@ impl Pulse {
         lock(&self.beats).refused.is_some()
     }
 
+    /// Loops that do not move, a sentence each: only a restart mends that.
+    pub fn standstills(&self) -> Vec<String> {
+        let still = Loop::ALL.into_iter().filter(|which| !self.moves(*which));
+        still.map(|which| format!("{} has stood still for {}", which.as_str(), in_words(self.hung))).collect()
+    }
+
     /// What is wrong with the service itself, a sentence each; empty when it is alive.
     pub fn ailments(&self) -> Vec<String> {
-        let still = Loop::ALL.into_iter().filter(|which| !self.moves(*which));
-        let mut ailments: Vec<String> =
-            still.map(|which| format!("{} has stood still for {}", which.as_str(), in_words(self.hung))).collect();
+        let mut ailments = self.standstills();
         if lock(&self.beats).refused.is_some_and(|since| since.elapsed() >= self.away) {
             ailments.push(format!(
                 "the state has refused every tick for {}; see its disk, and who else has it open",
@@ -143,6 +155,7 @@ mod tests {
         let pulse = Pulse::new(Duration::from_mins(1), Duration::ZERO);
         pulse.state_answered(false);
         assert_eq!(pulse.ailments().len(), 1);
+        assert!(pulse.standstills().is_empty(), "a restart would not mend it");
         pulse.state_answered(true);
         assert!(pulse.ailments().is_empty());
     }

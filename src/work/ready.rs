@@ -3,7 +3,7 @@
 //! The state takes our writes, every tenant answers and takes our sign-in, the mail is in reach,
 //! nothing is due and late, the clock is right. What is not is said in a sentence each, without a name
 //! or an address of a person. Tenants and mail are looked at only when somebody asks, a few times a
-//! minute at most, and one that asked for patience is left alone.
+//! minute at most, and one that asked for patience is left alone; the state counts every five seconds at most.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ const LATE: TimeDelta = TimeDelta::minutes(10);
 const LOOK: Duration = Duration::from_secs(8);
 /// The state answers a count at once, or is in trouble.
 const COUNT: Duration = Duration::from_secs(2);
+/// One count serves everybody who asks for so long, as for `/metrics`.
+const COUNT_AGAIN: Duration = Duration::from_secs(5);
 
 /// What was found outside, and when.
 #[derive(Debug)]
@@ -44,19 +46,32 @@ impl Work {
         if self.pulse.state_refuses() {
             why.push("the state refuses to be written: nothing is issued until it can be; see its disk, and who else has it open".to_owned());
         }
-        match tokio::time::timeout(COUNT, self.state_says(now)).await {
-            Ok(Ok(late)) => why.extend(late),
-            Ok(Err(error)) => why.push(error.to_string()),
-            Err(_) => why.push(format!("the state did not answer within {} s", COUNT.as_secs())),
-        }
+        why.extend(self.state_says(now).await);
         why.extend(self.outside(now).await);
         why
     }
 
-    /// What is due and late.
-    async fn state_says(&self, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
+    /// What the state says, as it was a moment ago or now: however many ask, it counts once.
+    async fn state_says(&self, now: DateTime<Utc>) -> Option<String> {
+        let mut said = self.state_said.lock().await;
+        let fresh = self.limits.look_again.min(COUNT_AGAIN);
+        if let Some(known) = said.as_ref().filter(|known| known.at.elapsed() < fresh) {
+            return known.why.first().cloned();
+        }
+        let why = match tokio::time::timeout(COUNT, self.late(now)).await {
+            Ok(Ok(late)) => late,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("the state did not answer within {} s", COUNT.as_secs())),
+        };
+        *said = Some(Looked { at: Instant::now(), why: why.iter().cloned().collect() });
+        why
+    }
+
+    /// What is due and late, of tenants that are served.
+    async fn late(&self, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
         let standing = self.store.standing(now).await?;
-        let oldest = standing.hires.iter().filter_map(|hires| hires.due_since).min();
+        let served = standing.hires.iter().filter(|hires| self.serves(&hires.tenant));
+        let oldest = served.filter_map(|hires| hires.due_since).min();
         Ok(oldest.filter(|since| *since <= now - LATE).map(|since| {
             format!(
                 "letters are due and late, the first since {}; `firstpass hire list --state pending` says why",

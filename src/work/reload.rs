@@ -1,8 +1,9 @@
 //! New settings for a running worker (SIGHUP): what it holds in memory goes to its successor.
 //!
 //! The state and its lock, the leases and this process's name in them stay. Codes in hand go along,
-//! but for those of a tenant that is served no more: their passes are deleted, as at a stop. Clients,
-//! letters and rules are made anew, and every feed is called again.
+//! but for those of a tenant that is served no more, or whose name means another directory now: their
+//! passes are deleted, as at a stop. Clients, letters and rules are made anew, and every feed is called
+//! again.
 
 use std::sync::Arc;
 
@@ -40,13 +41,22 @@ impl Work {
         Ok(Self { worker: self.worker, pulse: Arc::clone(&self.pulse), ..next })
     }
 
+    /// A tenant of this name is served by both, and is the same one: its passes can be found and deleted.
+    fn same_directory(&self, next: &Self, tenant: &str) -> bool {
+        let place = |work: &Self| {
+            let tenant = work.settings.tenant(tenant).filter(|tenant| work.serves(&tenant.name))?;
+            Some((tenant.tenant_id, tenant.cloud, tenant.graph_url.clone()))
+        };
+        place(self).is_some_and(|old| place(next) == Some(old))
+    }
+
     /// Gives what is in memory to the successor; this worker does nothing any more.
     ///
     /// # Errors
     /// Of our own database, while passes of a tenant that is gone were deleted.
     pub async fn hand_over_to(&self, next: &Self) -> Result<(), StoreError> {
         let held = std::mem::take(&mut *self.in_hand.lock().await);
-        let (kept, left): (Vec<_>, Vec<_>) = held.into_iter().partition(|one| next.tenants.contains_key(one.tenant()));
+        let (kept, left): (Vec<_>, Vec<_>) = held.into_iter().partition(|one| self.same_directory(next, one.tenant()));
         if !kept.is_empty() {
             info!(
                 event = "letters-handed-over",

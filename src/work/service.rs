@@ -182,7 +182,7 @@ async fn overdue(work: &Work, stop: &CancellationToken) {
 fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration {
     match ticked {
         Ok(report) => {
-            work.pulse.beat(Loop::Sender);
+            work.pulse.step();
             match report.next_due {
                 Some(at) => {
                     let shortest = if report.n_attempts == 0 { NOTHING_DONE } else { SHORTEST_SLEEP };
@@ -192,6 +192,8 @@ fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration 
             }
         }
         Err(error) => {
+            // The state's own trouble: the loops move.
+            work.pulse.step();
             error!(
                 event = "state-not-written",
                 "the state database cannot be written: {error}; nothing is issued until it can"

@@ -145,7 +145,7 @@ async fn serve_lane(work: &Work, may_send: bool) -> Result<usize, StoreError> {
         let claimed = work.store.claim(now, work.worker, work.limits.lease, may_send && work.has_slots()).await?;
         let Some(claimed) = claimed else { break };
         n_attempts += 1;
-        work.pulse.beat(Loop::Sender);
+        work.pulse.step();
         onboard::onboard(work, claimed).await?;
     }
     Ok(n_attempts)

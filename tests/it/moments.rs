@@ -85,6 +85,37 @@ async fn f60_a_code_in_hand_keeps_its_lease() {
     world.finish().await;
 }
 
+/// A relay that takes its time with each letter must not stop the sign of life, nor cost the leases of
+/// those that wait behind.
+#[tokio::test]
+async fn f60_a_slow_relay_gets_one_letter_a_tick_and_the_others_keep_their_leases() {
+    let mut world = World::with_limits("", Limits { tick: Duration::from_secs(1), ..short_limits() }).await;
+    let mut file = ADA_FILE.to_owned();
+    for n in 2..=3 {
+        let upn = format!("hire{n}@contoso.example");
+        world.person(&upn, &format!("Hire {n}"), &format!("E{n}"), Some("mia.manager@contoso.example"));
+        let _ = writeln!(file, "E{n},{upn},Hire {n},2027-03-01,09:00,Europe/Berlin,mia.manager@contoso.example");
+    }
+    world.drop_file("three.csv", &file);
+    world.until("2027-03-01T05:59:00Z").await;
+    world.set("2027-03-01T06:00:00Z");
+    defer(&world, 3);
+    for _ in 0..10 {
+        tick(world.work(), Feeds::Leave).await.unwrap();
+    }
+    assert_eq!(world.work().n_in_hand().await, 3, "{}", world.story().await);
+    for left in [2, 1, 0] {
+        world.pass_time(TimeDelta::minutes(3));
+        let effect = mailbox::Effect::Delay(Duration::from_millis(1200));
+        world.mail.fault(MailFault { verb: Verb::Dot, nth: 1, when: mailbox::When::Before, effect });
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        assert_eq!(world.work().n_in_hand().await, left, "{}", world.story().await);
+    }
+    assert_eq!(world.code_letters().len(), 3, "{}", world.story().await);
+    assert_eq!(world.tenant.count(Kind::PassCreate), 3, "each with its first pass\n{}", world.story().await);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn i15_a_start_that_moves_while_the_code_is_in_hand_stops_the_letter() {
     let mut world = seven(short_limits()).await;

@@ -9,8 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::seen::{Seen, State};
-use crate::store::Gate;
+use crate::store::{Gate, HiresAt};
 use crate::work::Work;
+use crate::work::counted::TenantSeen;
 
 /// A tenant that is in the state and no longer in the settings.
 const FORMER: &str = "former";
@@ -112,12 +113,21 @@ impl Sheet<'_> {
 
     fn is_ready(&self, seen: &Seen) -> bool {
         let Some(state) = &seen.state else { return false };
-        let stops = |gate: &Gate| gate.stopped.is_some() && !gate.name.starts_with("feed/");
+        let served = |gate: &Gate| {
+            let of = |seen: &TenantSeen| seen.mail_gate == gate.name || gate.name == format!("tenant/{}", seen.name);
+            gate.name == "clock" || seen.tenants.iter().any(of)
+        };
+        let stops = |gate: &Gate| gate.stopped.is_some() && served(gate);
         let late = |since: DateTime<Utc>| self.seconds_since(since) >= LATE;
         self.work.counts.state_ok()
             && self.work.pulse.ailments().is_empty()
             && !state.gates.iter().any(stops)
-            && !state.standing.hires.iter().filter_map(|hires| hires.due_since).any(late)
+            && !self.of_those_served(state).filter_map(|hires| hires.due_since).any(late)
+    }
+
+    /// Hires of a tenant that is disabled or gone wait for nobody.
+    fn of_those_served<'a>(&self, state: &'a State) -> impl Iterator<Item = &'a HiresAt> {
+        state.standing.hires.iter().filter(|hires| self.work.serves(&hires.tenant))
     }
 
     fn seconds_since(&self, at: DateTime<Utc>) -> i64 {
@@ -174,7 +184,7 @@ impl Sheet<'_> {
         for tenant in self.work.settings.tenants.iter().filter(|tenant| tenant.enabled) {
             oldest.insert(tenant.name.clone(), 0);
         }
-        for at in &standing.hires {
+        for at in self.of_those_served(state) {
             let waits = at.due_since.map_or(0, |since| self.seconds_since(since));
             let most = oldest.entry(self.tenant(&at.tenant)).or_default();
             *most = waits.max(*most);

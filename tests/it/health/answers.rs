@@ -141,3 +141,12 @@ async fn who_wants_json_gets_it() {
     let (status, alive) = json("/healthz").await;
     assert_eq!((status, &alive["alive"], alive["why"].as_array().unwrap().len()), (503, &false.into(), 3));
 }
+
+#[tokio::test]
+async fn however_many_ask_the_state_counts_once() {
+    let world = World::with_limits("", short_limits()).await;
+    let (one, other) = tokio::join!(world.work().not_ready(), world.work().not_ready());
+    assert_eq!((one.as_slice(), other.as_slice()), (&[][..], &[][..]));
+    world.work().store.close().await;
+    assert_eq!(world.work().not_ready().await, Vec::<String>::new(), "what it said a moment ago");
+}

@@ -1,15 +1,17 @@
 //! SIGHUP: good settings take effect and lose nothing, bad ones are told and change nothing (F26).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use firstpass::clock::Clock;
-use firstpass::config::Settings;
+use firstpass::config::{Limits, Settings};
 use firstpass::sandbox::mailbox::{self, MailFault, Verb};
 use firstpass::sandbox::tenant::Kind;
 use firstpass::work::tick::{Feeds, tick};
 
 use super::NotifySocket;
+use crate::metrics::scrape;
 use crate::service::SOON;
 use crate::world::{World, short_limits};
 
@@ -123,4 +125,49 @@ async fn i5_a_tenant_that_is_gone_leaves_no_live_pass() {
     assert_eq!((old.n_in_hand().await, next.n_in_hand().await), (0, 0));
     assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "{}", world.story().await);
     world.work = Some(next);
+}
+
+#[tokio::test]
+async fn i5_a_name_that_means_another_directory_takes_no_code_along() {
+    let mut world = a_letter_in_hand().await;
+    let id = world.tenant.edit(|directory| directory.tenant_id).to_string();
+    let settings = changed(&world, &id, "99999999-2222-3333-4444-555555555555");
+    world.mail.fault(MailFault {
+        verb: Verb::Data,
+        nth: 1,
+        when: mailbox::When::Before,
+        effect: mailbox::Effect::Reply(451, "4.7.1 not now".to_owned()),
+    });
+    let old = Arc::clone(world.work());
+    let next = Arc::new(old.successor(settings).unwrap());
+    old.hand_over_to(&next).await.unwrap();
+    assert_eq!((old.n_in_hand().await, next.n_in_hand().await), (0, 0));
+    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "{}", world.story().await);
+    world.work = Some(next);
+}
+
+/// What waits for a tenant that left waits for nobody.
+#[tokio::test]
+async fn a_tenant_that_left_keeps_nobody_unready() {
+    let mut world = World::with_limits("", Limits { look_again: Duration::ZERO, ..short_limits() }).await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    world.set("2027-03-01T06:12:00Z");
+    let now = world.clock.now();
+    let until = now + TimeDelta::hours(1);
+    assert!(world.work().not_ready().await[0].contains("late"), "{:?}", world.work().not_ready().await);
+    let text = std::fs::read_to_string(settings_file(&world)).unwrap();
+    let other = text
+        .replace("name = \"contoso\"", "name = \"fabrikam\"")
+        .replace("tenant = \"contoso\"", "tenant = \"fabrikam\"");
+    std::fs::write(settings_file(&world), other).unwrap();
+    let settings = Settings::load(&settings_file(&world), std::iter::empty()).unwrap();
+    let next = Arc::new(world.work().successor(settings).unwrap());
+    world.work().hand_over_to(&next).await.unwrap();
+    world.work = Some(next);
+    world.work().store.hold_gate(now, "tenant/contoso", until, Some("no answer")).await.unwrap();
+    assert_eq!(world.work().not_ready().await, Vec::<String>::new());
+    let scrape = scrape(&world).await;
+    assert_eq!(scrape.value("firstpass_ready", ""), 1, "{}", scrape.text);
+    assert_eq!(scrape.sum("firstpass_oldest_due_seconds", ""), 0, "{}", scrape.text);
 }
