@@ -2,8 +2,8 @@
 //!
 //! Looks only: it sends no letter (but for `--mail`), and changes nothing in the tenant, a feed or the
 //! state. Every part has an end in time, also a folder on a share that hangs. With `--offline` it opens
-//! no connection and no state. Reading order: [`findings`], [`files`], [`tenant`], [`mail`], [`folder`],
-//! [`database`], [`people`], [`person`].
+//! no connection and no state. Reading order: `findings`, `files`, `tenant`, `mail`, `folder`,
+//! `database`, `people`, `person`.
 
 mod database;
 mod files;

@@ -4,7 +4,7 @@
 //! (its cron can fire twice, late, or not at all: `deps` of the design say how). The sleep is at
 //! most `LONGEST_SLEEP` and the wall time is compared anew after it, so that suspend, clock steps
 //! and a dead scheduler cost seconds. New settings take their place between two ticks, see
-//! [`super::reload`]; that all this moves is told by [`super::pulse`].
+//! `reload`; that all this moves is told by [`super::pulse`].
 
 use std::sync::Arc;
 use std::time::Duration;
