@@ -24,7 +24,7 @@ use crate::work::tell::{Audience, audiences, digest, send};
 /// What of notices.
 #[derive(Debug, Subcommand)]
 pub enum Act {
-    /// Sends a test notice to every mailbox and webhook of [notify], and says step by step what was done.
+    /// Sends a test notice to every mailbox and webhook of the settings, and says step by step what was done.
     #[command(
         after_help = "Example: firstpass notify test\n\nExit status: 0 all took it, 1 one did not, with the step that failed, 78 settings unusable."
     )]
