@@ -18,13 +18,13 @@ const LINE: usize = 300;
 ///
 /// ```
 /// use firstpass::rules::notice::{Cause, Format, Line, Notice, Section, hook};
-/// let ada = Line { tenant: "contoso".into(), employee_id: "E1".into(), name: "Ada Lovelace".into(),
-///     reason: "user-missing".into(), text: "Ada is not there".into(), ..Line::default() };
+/// let grace = Line { tenant: "contoso".into(), employee_id: "E1".into(), name: "Grace Hopper".into(),
+///     reason: "user-missing".into(), text: "Grace is not there".into(), ..Line::default() };
 /// let notice = Notice { cause: Cause::Attention, at: chrono::DateTime::UNIX_EPOCH, subject: "1 hire".into(),
-///     lead: String::new(), sections: vec![Section::new("", vec![ada], 20)], remedy: String::new() };
+///     lead: String::new(), sections: vec![Section::new("", vec![grace], 20)], remedy: String::new() };
 /// for format in Format::ALL {
 ///     let body = hook::body(*format, &notice);
-///     assert!(body.contains("E1") && body.contains("user-missing") && !body.contains("Ada"));
+///     assert!(body.contains("E1") && body.contains("user-missing") && !body.contains("Grace"));
 /// }
 /// ```
 pub fn body(format: Format, notice: &Notice) -> String {
