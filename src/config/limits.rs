@@ -33,6 +33,9 @@ pub struct Limits {
     /// Who asks whether the service is ready hears what was found so long ago at most: each look signs
     /// in at the mail server and at the tenant.
     pub look_again: Duration,
+    /// A round of notices begins no try later: what was not reached stays due, and news are gathered
+    /// first. A webhook may take fifteen seconds to answer, and twenty may wait for it.
+    pub notices: Duration,
     /// Attempts under way at once. Each asks Graph a dozen questions; the mail pace is the real bound.
     pub at_once: usize,
     /// Bytes of one Graph answer. A page of passes or methods is a few kilobytes.
@@ -55,6 +58,7 @@ impl Default for Limits {
             hung: Duration::from_mins(5),
             state_away: Duration::from_mins(2),
             look_again: Duration::from_secs(30),
+            notices: Duration::from_secs(30),
             at_once: 4,
             graph_body: 4 * 1024 * 1024,
             smtp_line: 4096,

@@ -1,14 +1,40 @@
 //! What runs beside the ticks on a thread of its own: a folder on a share that hangs, hangs there.
 //!
 //! Folders are read by calls that block. On a thread of the runtime one of them would hold up
-//! letters; here it holds up its own feed, and the end of the service only for a bounded time.
+//! letters; here it holds up its own feed, and the end of the service only for a bounded time. A bug
+//! that panics ends one round of its loop: the next one comes ([`unbroken`], [`rounds`]).
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
+
+/// A panic. Where it happened stands on stderr, in the runtime's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it broke off in the middle, which is a bug; please report it with the lines around \"panicked at\" in the log"
+)]
+pub(super) struct Broke;
+
+/// Does something that may have a bug: a panic ends it, and not the loop around it.
+pub(super) async fn unbroken<T>(what: impl Future<Output = T>) -> Result<T, Broke> {
+    AssertUnwindSafe(what).catch_unwind().await.map_err(|_| Broke)
+}
+
+/// Rounds with a pause between them, until they are cut short. One that panics is told, and the next
+/// one comes.
+pub(super) async fn rounds(every: Duration, broke: impl Fn(Broke), mut round: impl AsyncFnMut()) {
+    loop {
+        if let Err(why) = unbroken(round()).await {
+            broke(why);
+        }
+        tokio::time::sleep(every).await;
+    }
+}
 
 /// Threads that run until they are ended.
 #[derive(Default)]
@@ -73,6 +99,28 @@ mod tests {
         let ended = tokio::time::timeout(Duration::from_mins(1), beside.end(Duration::from_millis(50))).await;
         assert_eq!(ended, Ok(false), "it hangs");
         drop(free);
+    }
+
+    #[tokio::test]
+    async fn a_round_that_panics_is_told_and_the_next_one_comes() {
+        let (broken, n_rounds) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let (done, mut ends) = tokio::sync::mpsc::unbounded_channel();
+        let all = rounds(
+            Duration::from_millis(1),
+            |_| broken.set(broken.get() + 1),
+            async || {
+                n_rounds.set(n_rounds.get() + 1);
+                assert_ne!(n_rounds.get(), 1, "the bug of this test");
+                tokio::task::yield_now().await;
+                assert_ne!(n_rounds.get(), 2, "the bug of this test, after a pause");
+                done.send(()).unwrap();
+            },
+        );
+        tokio::select! {
+            () = all => unreachable!("rounds never end"),
+            ended = ends.recv() => ended.unwrap(),
+        }
+        assert_eq!((broken.get(), n_rounds.get()), (2, 3));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::attempt::CLOCK_TOLERANCE;
-use super::beside::Beside;
+use super::beside::{Beside, unbroken};
 use super::{Served, Work, intake, lock};
 use crate::config::{Feed, FeedKind, Settings};
 use crate::feed::FileReport;
@@ -57,18 +57,20 @@ pub async fn read_all(work: &Work) -> FeedsRead {
 pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     let Some(served) = work.tenants.get(&feed.tenant) else { return };
     let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
-    let wrong = wrong_clock(work, feed, served).await;
     // Also after a poll that fails: then no file comes, either. With a wrong clock nothing is deleted.
-    let looked_after = wrong.is_none();
-    let polled = match wrong {
-        Some(why) => Err(why),
-        None => intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now())
-            .await
-            .map_err(|failed| failed.to_string()),
-    };
+    let mut looked_after = false;
+    let polled = or_why(async {
+        if let Some(why) = wrong_clock(work, feed, served).await {
+            return Err(why);
+        }
+        looked_after = true;
+        let polled = intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now()).await;
+        polled.map_err(|failed| failed.to_string())
+    })
+    .await;
     let now = work.clock.now();
-    if looked_after && let Err(error) = intake::upkeep(feed, &work.store, &eyes, now).await {
-        warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {error}", feed.name);
+    if looked_after && let Err(why) = or_why(intake::upkeep(feed, &work.store, &eyes, now)).await {
+        warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {why}", feed.name);
     }
     work.eyes.lock().await.insert(feed.name.clone(), eyes);
     match polled {
@@ -95,6 +97,14 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             }
             read.errors.push(format!("{}: {why}", gate_of(feed)));
         }
+    }
+}
+
+/// Why it failed. A bug that panics is this feed's trouble: its next poll comes, and the others go on.
+async fn or_why<T>(what: impl Future<Output = Result<T, impl std::fmt::Display>>) -> Result<T, String> {
+    match unbroken(what).await {
+        Ok(done) => done.map_err(|failed| failed.to_string()),
+        Err(broke) => Err(format!("{broke}; the other feeds and all letters go on, and the next poll tries again")),
     }
 }
 

@@ -10,16 +10,15 @@ mod gather;
 mod heaps;
 pub mod send;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, Utc};
-use futures_util::FutureExt;
 use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::Work;
+use super::beside::rounds;
 use crate::config::{Settings, Webhook};
 use crate::rules::calendar::{Zone, local_text};
 use crate::rules::hire::MailAddress;
@@ -164,24 +163,16 @@ impl Teller {
         Ok(told)
     }
 
-    /// Rounds until it is cut short, which is as after a crash. After one that panics the next one goes on.
+    /// Rounds until it is cut short, which is as after a crash.
     pub(super) async fn serve(&self, work: &Arc<Work>) {
-        loop {
-            match AssertUnwindSafe(self.round(work, Patience::Gather)).catch_unwind().await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => {
-                    warn!(
-                        event = "notices-unread",
-                        "what admins should be told cannot be read from the state: {error}"
-                    );
-                }
-                Err(_) => error!(
-                    event = "notices-broke",
-                    "telling admins broke off, which is a bug; it goes on in {} s",
-                    EVERY.as_secs()
-                ),
+        let broke = |why| {
+            error!(event = "notices-broke", "telling admins goes on in {} s: {why}", EVERY.as_secs());
+        };
+        rounds(EVERY, broke, async || {
+            if let Err(error) = self.round(work, Patience::Gather).await {
+                warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}");
             }
-            tokio::time::sleep(EVERY).await;
-        }
+        })
+        .await;
     }
 }

@@ -17,6 +17,7 @@ mod graph_mail;
 mod xoauth2;
 mod stock_mail;
 mod model_tenant;
+mod bugs;
 mod calendar;
 mod contract;
 mod model_contract;

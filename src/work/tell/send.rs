@@ -28,8 +28,6 @@ use crate::work::{MAIL, lock};
 pub const MAILS_PER_MINUTE: u32 = 5;
 /// Notices tried in one round for one target: what waits for one keeps no other waiting.
 const MOST: i64 = 20;
-/// No try begins later in a round; what was not reached stays due, and news are gathered first.
-const ROUND: Duration = Duration::from_secs(30);
 /// Longer than any try takes; after a crash in the middle it goes again then.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
 
@@ -52,7 +50,7 @@ impl Teller {
         }
         let (mails, hooks): (Vec<_>, Vec<_>) =
             by_target.into_iter().partition(|(target, _)| target.starts_with("mail/"));
-        let end = Instant::now() + ROUND;
+        let end = Instant::now() + work.limits.notices;
         let to_hooks = join_all(hooks.iter().map(|(target, rows)| self.to_hook(work, target, rows, end)));
         let (hooked, mailed) = tokio::join!(to_hooks, self.to_mailboxes(work, &mails, end));
         for one in hooked.into_iter().chain(std::iter::once(mailed)) {

@@ -5,6 +5,7 @@ mod at_once;
 mod commands;
 mod daily;
 mod receiver;
+mod slow;
 mod troubles;
 mod webhooks;
 

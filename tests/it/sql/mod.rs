@@ -10,6 +10,7 @@ mod million;
 #[cfg(feature = "odbc")]
 mod odbc;
 mod proxy;
+mod rights;
 mod servers;
 mod silence;
 mod taken;

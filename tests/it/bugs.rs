@@ -1,0 +1,83 @@
+//! A bug of ours that panics in the middle of one feed's reading: it is that feed's trouble, told as any
+//! other, and the service, the other feeds and all letters go on.
+//!
+//! The panic is a real one: a log that breaks when a certain event is written, where a bug in the code
+//! around it would.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::TimeDelta;
+use firstpass::work::tell::{Patience, Teller};
+use tracing::dispatcher::DefaultGuard;
+use tracing::field::{Field, Visit};
+use tracing::{Dispatch, Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+use crate::notices::{TEAM, bodies, is_notice};
+use crate::world::{ADA, World};
+
+/// Panics at the first event of this name, on this thread.
+struct Bug {
+    event: &'static str,
+    met: AtomicBool,
+}
+
+/// Until it is dropped. With a single subscriber `tracing` would ask whichever thread meets an event first,
+/// also one of another test, whether anybody hears it, and keep the answer; hence the second.
+fn bug_at(event: &'static str) -> (DefaultGuard, Dispatch) {
+    let log = || Dispatch::new(tracing_subscriber::registry().with(Bug { event, met: AtomicBool::new(false) }));
+    let second = log();
+    (tracing::dispatcher::set_default(&log()), second)
+}
+
+struct Named(&'static str, bool);
+
+impl Visit for Named {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.1 |= field.name() == "event" && value == self.0;
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+impl<S: Subscriber> Layer<S> for Bug {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut named = Named(self.event, false);
+        event.record(&mut named);
+        assert!(!named.1 || self.met.swap(true, Ordering::SeqCst), "the bug of this test, at {}", self.event);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_whose_reading_breaks_off_is_told_and_the_next_poll_reads_on() {
+    let second = "[[feed]]\nname = \"second\"\ntenant = \"contoso\"\nfolder = \"./second\"\nsettle = \"0s\"\n";
+    let mut world = World::with(&format!("[notify]\nto = [\"{TEAM}\"]\n{second}")).await;
+    let teller = Teller::of(&world.settings).unwrap();
+    teller.round(world.work(), Patience::Gather).await.unwrap();
+    world.drop_ada();
+    let other = ADA.replace("E1,ada.lovelace", "E2,grace.hopper");
+    std::fs::create_dir_all(world.dir.path().join("second")).unwrap();
+    std::fs::write(world.dir.path().join("second/more.csv"), other).unwrap();
+
+    let bug = bug_at("file-read");
+    let report = world.tick().await;
+    drop(bug);
+    assert_eq!(report.feed_errors.len(), 1, "{report:?}");
+    let why = &report.feed_errors[0];
+    assert!(why.starts_with("feed/hr: it broke off in the middle, which is a bug"), "{why}");
+    assert!(why.ends_with("the other feeds and all letters go on, and the next poll tries again"), "{why}");
+    assert_eq!((world.reports.len(), world.reports[0].feed.as_str()), (1, "second"), "the other feed is read");
+    let stopped = world.raw("SELECT 1 FROM gate WHERE name = 'feed/hr' AND stopped LIKE '%which is a bug%'").await;
+    assert_eq!(stopped.len(), 1, "it stands wherever feeds are shown");
+    teller.round(world.work(), Patience::Gather).await.unwrap();
+    world.pass_time(TimeDelta::minutes(1));
+    teller.round(world.work(), Patience::Gather).await.unwrap();
+    let told: Vec<String> = world.letters().iter().filter(|letter| is_notice(letter)).map(bodies).collect();
+    assert!(told.len() == 1 && told[0].contains("feed hr") && told[0].contains("which is a bug"), "{told:?}");
+
+    assert_eq!(world.tick().await.feed_errors.len(), 0);
+    assert_eq!(world.raw("SELECT 1 FROM event WHERE what = 'feed-resumed'").await.len(), 1);
+    world.ends_well("ada.lovelace@contoso.example", 2, "what was in the middle is on record once").await;
+}
