@@ -1,5 +1,5 @@
-//! `/healthz` and `/readyz`: one word when all is well, else a sentence for each thing that is not, with
-//! status 503. JSON for whoever accepts it.
+//! `/healthz`, `/livez` and `/readyz`: one word when all is well, else a sentence for each thing that is not,
+//! with status 503. JSON for whoever accepts it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Current, text};
 
-/// What `/healthz` answers as JSON; `firstpass health` reads it.
+/// What `/healthz` and `/livez` answer as JSON; `firstpass health` reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alive {
-    /// The loops moved lately and the state answers.
+    /// The loops moved lately, and (`/healthz`) the state takes our writes.
     pub alive: bool,
     /// Else why not, a sentence each.
     pub why: Vec<String>,
@@ -28,9 +28,17 @@ struct Ready {
 }
 
 pub(super) async fn healthz(State(work): State<Current>, headers: HeaderMap) -> Response {
-    let why = work.borrow().pulse.ailments();
+    alive(work.borrow().pulse.ailments(), &headers)
+}
+
+/// For whoever restarts us when we are not alive: only what a restart mends.
+pub(super) async fn livez(State(work): State<Current>, headers: HeaderMap) -> Response {
+    alive(work.borrow().pulse.standstills(), &headers)
+}
+
+fn alive(why: Vec<String>, headers: &HeaderMap) -> Response {
     let (status, alive) = (status(&why), why.is_empty());
-    if wants_json(&headers) {
+    if wants_json(headers) {
         (status, Json(Alive { alive, why })).into_response()
     } else {
         text(status, body("alive", &why))

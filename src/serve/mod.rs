@@ -1,4 +1,4 @@
-//! What others ask of the running service: `/healthz`, `/readyz`, `/metrics` on `serve.listen`.
+//! What others ask of the running service: `/healthz`, `/livez`, `/readyz`, `/metrics` on `serve.listen`.
 //!
 //! Only GET and HEAD, no TLS, no login, nothing about a person: it listens on loopback unless told
 //! otherwise. One request a connection, each bounded in size and time, and few at once: whoever
@@ -152,6 +152,7 @@ fn router(work: Current) -> Router {
     let figures = Router::new().route("/metrics", get(metrics_text)).with_state((work.clone(), figures));
     Router::new()
         .route("/healthz", get(health::healthz))
+        .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .with_state(work)
         .merge(figures)

@@ -6,8 +6,8 @@
 //! while the machine sleeps. Graph, mail and lateness have no part in it: a service that waits for
 //! Microsoft is alive, and killing it would mend nothing.
 //!
-//! `/healthz`, `firstpass health` and systemd's watchdog ask here; the watchdog not for the state: a disk
-//! that is full is not mended by a restart, which takes letters along. What counts as standing still
+//! `/healthz`, `/livez`, `firstpass health` and systemd's watchdog ask here; `/livez` and the watchdog not
+//! for the state: a disk that is full is not mended by a restart, which takes letters along. What counts as standing still
 //! is in [`Limits`](crate::config::Limits).
 
 use std::sync::Mutex;

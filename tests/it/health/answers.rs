@@ -138,8 +138,10 @@ async fn who_wants_json_gets_it() {
     assert_eq!(json("/healthz").await, (200, serde_json::json!({"alive": true, "why": []})));
     assert_eq!(json("/readyz").await, (200, serde_json::json!({"ready": true, "why": []})));
     world.work().pulse.begin();
-    let (status, alive) = json("/healthz").await;
-    assert_eq!((status, &alive["alive"], alive["why"].as_array().unwrap().len()), (503, &false.into(), 3));
+    for path in ["/healthz", "/livez"] {
+        let (status, alive) = json(path).await;
+        assert_eq!((status, &alive["alive"], alive["why"].as_array().unwrap().len()), (503, &false.into(), 3), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn only_get_and_head_of_three_paths_are_answered() {
         assert_eq!(status(say(line(&format!("GET {path}"))).await), 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
-        for path in ["/healthz", "/readyz", "/metrics"] {
+        for path in ["/healthz", "/livez", "/readyz", "/metrics"] {
             assert_eq!(status(say(line(&format!("{method} {path}"))).await), 405, "{method} {path}");
         }
     }

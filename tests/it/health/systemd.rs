@@ -90,6 +90,7 @@ async fn f18_a_state_that_stays_locked_is_told_and_ends_no_service() {
     let status = systemd.wait("what is wrong", &world, |message| message.starts_with("STATUS=not alive"));
     assert!(status.contains("the state has refused every tick"), "{status}");
     assert!(locked.elapsed() > Duration::from_secs(2), "a backup may hold it for a minute: {:?}", locked.elapsed());
+    assert_eq!(get(port, "/livez").body, "alive\n", "a restart meets the same disk");
     let answer = get(port, "/healthz");
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("not alive\nthe state"), "{}", answer.body);
