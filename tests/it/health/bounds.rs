@@ -1,4 +1,4 @@
-//! The port is nobody's way to anything else: two methods, three paths, small requests, few at once.
+//! The port is nobody's way to anything else: two methods, four paths, small requests, few at once.
 
 use std::io::Read;
 use std::net::TcpStream;
