@@ -1,5 +1,5 @@
-//! A bug of ours that panics in the middle of one feed's reading: it is that feed's trouble, told as any
-//! other, and the service, the other feeds and all letters go on.
+//! A bug of ours that panics in the middle: of one feed's reading, then it is that feed's trouble, told as any
+//! other; of one hire's attempt, then it is as a crash of that attempt alone. The service goes on.
 //!
 //! The panic is a real one: a log that breaks when a certain event is written, where a bug in the code
 //! around it would.
@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
+use firstpass::sandbox::tenant::Kind;
 use firstpass::work::tell::{Patience, Teller};
 use tracing::dispatcher::DefaultGuard;
 use tracing::field::{Field, Visit};
@@ -80,4 +81,27 @@ async fn a_feed_whose_reading_breaks_off_is_told_and_the_next_poll_reads_on() {
     assert_eq!(world.tick().await.feed_errors.len(), 0);
     assert_eq!(world.raw("SELECT 1 FROM event WHERE what = 'feed-resumed'").await.len(), 1);
     world.ends_well("ada.lovelace@contoso.example", 2, "what was in the middle is on record once").await;
+}
+
+/// Her pass is made and its code lost: as after a crash (F6), but that the others get their letters now.
+#[tokio::test]
+async fn f6_a_hire_whose_attempt_breaks_off_is_settled_by_the_next_one_and_keeps_nobody_waiting() {
+    let mut world = World::new().await;
+    let also = ADA.lines().nth(1).unwrap().replace("E1,ada.lovelace", "E3,alan.turing");
+    world.drop_file("hires.csv", &format!("{ADA}{also}\n"));
+    world.until("2027-03-01T05:59:00Z").await;
+    world.set("2027-03-01T06:00:00Z");
+    let bug = bug_at("pass-made");
+    let report = world.tick().await;
+    drop(bug);
+    assert_eq!(report.n_attempts, 2, "{report:?}");
+    let letters = world.code_letters().len();
+    assert_eq!((letters, world.tenant.count(Kind::PassCreate)), (1, 2), "{}", world.story().await);
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 2, "hers goes out with a new pass\n{}", world.story().await);
+    for upn in ["ada.lovelace@contoso.example", "alan.turing@contoso.example"] {
+        assert_eq!(world.live_passes(upn).len(), 1, "{upn}\n{}", world.story().await);
+    }
+    world.until("2027-03-01T18:00:00Z").await;
+    world.finish().await;
 }
