@@ -1,13 +1,24 @@
 #!/usr/bin/env bash
-# Builds deploy/container/Containerfile and tries the image: tests/deploy/container.sh [BINARY]
+# Builds deploy/container/Containerfile and tries the image: tests/deploy/container.sh [--compile] [BINARY]
 # BINARY (default: the release build) is what the builder's cargo hands out, so that nothing is compiled here;
 # every other line of the Containerfile is run as it stands, in a builder made of this machine's files, since
-# base images are not always to be had. The container runs read-only, without capabilities, as its own user,
-# and sends a letter by a sandbox tenant on loopback. Needs root, buildah, podman, runc, python3 and busybox (static);
-# says what it skips without them. Leaves nothing behind.
+# base images are not always to be had. With --compile, which CI leaves out, the builder is a Debian made by
+# debootstrap with this machine's Rust, and each line is run as it stands: a quarter of an hour on two cores.
+# The container runs read-only, without capabilities, as its own user, and sends a letter by a sandbox tenant on
+# loopback. Needs root, buildah, podman, runc, python3 and busybox (static), with --compile debootstrap and Debian's
+# packages; says what it skips without them. Leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+compile=
+longest=300 # seconds for a step; most take one
+driver=vfs  # works everywhere, and copies everything for each step
+if [ "${1:-}" = --compile ]; then
+  compile=yes
+  longest=5400
+  if grep -q overlay /proc/filesystems; then driver=overlay; fi
+  shift
+fi
 binary=${1:-${FIRSTPASS_BINARY:-${CARGO_TARGET_DIR:-target}/release/firstpass}}
 most=$((40 * 1024 * 1024)) # bytes of the image
 
@@ -24,13 +35,13 @@ ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "busybox is not static here 
 binary=$(realpath "$binary")
 
 dir=$(mktemp -d)
-store=(--root "$dir/storage" --runroot "$dir/runroot" --storage-driver vfs)
+store=(--root "$dir/storage" --runroot "$dir/runroot" --storage-driver "$driver")
 sandbox=
 # No systemd that could ask for the health every half minute; it is asked below.
 export DISABLE_HC_SYSTEMD=true
-# No step takes longer than a minute here; what hangs fails.
+# What hangs fails.
 podman() { timeout --kill-after=10 300 podman "${store[@]}" --cgroup-manager cgroupfs --events-backend file "$@"; }
-buildah() { timeout --kill-after=10 300 buildah "${store[@]}" "$@"; }
+buildah() { timeout --kill-after=10 "$longest" buildah "${store[@]}" "$@"; }
 end_sandbox() {
   kill "$sandbox" 2>/dev/null || return 0
   for _ in $(seq 50); do
@@ -44,7 +55,7 @@ clean() {
   podman rm --force --time 0 firstpass-test >/dev/null 2>&1 || true
   if [ -n "$sandbox" ]; then end_sandbox; fi
   if [ -n "${mounted:-}" ]; then buildah umount "$mounted" >/dev/null 2>&1 || true; fi
-  umount "$dir/storage/vfs" 2>/dev/null || true
+  umount "$dir/storage/$driver" 2>/dev/null || true
   rm -rf "$dir"
 }
 trap clean EXIT
@@ -66,24 +77,50 @@ wait_for() {
 }
 
 # A builder as rust:…-bookworm is one, as far as the Containerfile can tell; its cargo hands out the binary.
+stand_in() {
+  mkdir -p "$builder"/{bin,usr/bin,usr/local/bin,etc/ssl/certs,usr/share,lib64,tmp,prebuilt}
+  cp "$(command -v busybox)" "$builder/bin/busybox"
+  for applet in sh mkdir cp chmod rm cat echo dirname test ls; do ln -s busybox "$builder/bin/$applet"; done
+  ldd "$binary" | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' | while read -r library; do
+    mkdir -p "$builder$(dirname "$library")"
+    cp -L "$library" "$builder$library"
+  done
+  cp "$binary" "$builder/prebuilt/firstpass"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$builder/etc/ssl/certs/"
+  cp -R /usr/share/zoneinfo "$builder/usr/share/zoneinfo"
+  printf '#!/bin/sh\nmkdir -p target/release /var/lib/apt/lists && exec cp /prebuilt/firstpass target/release/firstpass\n' >"$builder/usr/local/bin/cargo"
+  printf '#!/bin/sh\nexit 0\n' >"$builder/usr/local/bin/apt-get"
+  chmod 0755 "$builder"/usr/local/bin/*
+}
+
+# The Rust image as it is made: Debian without a compiler, the toolchain below /usr/local. The crates are those
+# that this machine has fetched: Cargo.lock holds them to their checksums, and nothing else may be fetched.
+real_one() {
+  local sysroot mirror
+  sysroot=$(rustc --print sysroot)
+  # shellcheck disable=SC2016 # apt-get's own words
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 2>/dev/null | awk '$2 == "bookworm" { print $1; exit }') || true
+  debootstrap --variant=minbase bookworm "$builder" ${mirror:+"$mirror"} >"$dir/debootstrap.log" 2>&1 ||
+    skip "no Debian root could be made here: $(tail -n 3 "$dir/debootstrap.log")"
+  mkdir -p "$builder/usr/local/lib" "$builder/usr/local/cargo"
+  cp "$sysroot"/bin/{cargo,rustc} "$builder/usr/local/bin/"
+  cp -a "$sysroot"/lib/. "$builder/usr/local/lib/"
+  cargo fetch --locked --quiet
+  crates=(--volume "$(realpath "${CARGO_HOME:-$HOME/.cargo}/registry"):/usr/local/cargo/registry:ro")
+}
+
 builder=$dir/builder
-mkdir -p "$builder"/{bin,usr/bin,usr/local/bin,etc/ssl/certs,usr/share,lib64,tmp,prebuilt}
-cp "$(command -v busybox)" "$builder/bin/busybox"
-for applet in sh mkdir cp chmod rm cat echo dirname test ls; do ln -s busybox "$builder/bin/$applet"; done
-ldd "$binary" | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' | while read -r library; do
-  mkdir -p "$builder$(dirname "$library")"
-  cp -L "$library" "$builder$library"
-done
-cp "$binary" "$builder/prebuilt/firstpass"
-cp -L /etc/ssl/certs/ca-certificates.crt "$builder/etc/ssl/certs/"
-cp -R /usr/share/zoneinfo "$builder/usr/share/zoneinfo"
-printf '#!/bin/sh\nmkdir -p target/release /var/lib/apt/lists && exec cp /prebuilt/firstpass target/release/firstpass\n' >"$builder/usr/local/bin/cargo"
-printf '#!/bin/sh\nexit 0\n' >"$builder/usr/local/bin/apt-get"
-chmod 0755 "$builder"/usr/local/bin/*
+crates=()
+if [ -n "$compile" ]; then
+  command -v debootstrap >/dev/null || skip "there is no debootstrap here (Debian: debootstrap)"
+  real_one
+else
+  stand_in
+fi
 {
   echo 'FROM scratch'
   echo 'COPY . /'
-  echo 'ENV PATH=/usr/local/bin:/usr/bin:/bin'
+  echo 'ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/usr/local/cargo CARGO_NET_OFFLINE=true'
 } >"$dir/Builderfile"
 status=0
 buildah bud --quiet --isolation chroot -t localhost/builder -f "$dir/Builderfile" "$builder" >/dev/null 2>"$dir/builder.err" || status=$?
@@ -97,13 +134,16 @@ printf 'FROM localhost/builder\nRUN true\n' >"$dir/Runfile"
 if ! buildah bud --quiet --isolation chroot -t localhost/may-run -f "$dir/Runfile" "$builder" >/dev/null 2>"$dir/builder.err"; then
   skip "nothing can be run in an image here: $(tail -n 5 "$dir/builder.err")"
 fi
+rm -rf "$builder"
 
 version=$("$binary" --version | awk 'NR == 1 { print $2 }')
 default=$(sed -n 's/^ARG VERSION=//p' deploy/container/Containerfile)
 [ "$version" = "$default" ] || fail "ARG VERSION=$default in the Containerfile, but the program is $version"
-buildah bud --quiet --isolation chroot --format docker --build-arg BUILDER=localhost/builder \
+began=$SECONDS
+buildah bud --quiet --isolation chroot --format docker "${crates[@]}" --build-arg BUILDER=localhost/builder \
   --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo none)" \
-  -t localhost/firstpass -f deploy/container/Containerfile . >/dev/null
+  -t localhost/firstpass -f deploy/container/Containerfile . >"$dir/build.log" 2>&1 || fail "the build: $(tail -n 30 "$dir/build.log")"
+if [ -n "$compile" ]; then ok "compiled from the Containerfile's own sources in $((SECONDS - began)) s"; fi
 image=localhost/firstpass
 
 size=$(podman image inspect --format '{{.Size}}' "$image")
