@@ -3,6 +3,7 @@
 //! Both are the same worker and hold the same lock on the state; the second ends by itself and
 //! reports. Read on in [`crate::work`].
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
 use crate::entra::{EntraError, credential};
 use crate::feed::FileReport;
+use crate::feed::folder::left_alone;
 use crate::serve::Port;
 use crate::serve::notify::Systemd;
 use crate::store::{FileRow, Gate, StoreError, Tally};
@@ -266,11 +268,8 @@ async fn read_feeds(work: &Work) -> FeedsRead {
 fn waiting_files(settings: &Settings) -> Option<Duration> {
     let waits = |feed: &&Feed| {
         let files = std::fs::read_dir(&feed.folder).into_iter().flatten().flatten();
-        files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file())).any(|file| {
-            let name = file.file_name();
-            let name = name.to_string_lossy();
-            !name.starts_with('.') && ![".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end))
-        })
+        let mut files = files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
+        files.any(|file| !left_alone(file.file_name().as_bytes()))
     };
     settings
         .feeds

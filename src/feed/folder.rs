@@ -436,8 +436,18 @@ impl Draft {
     }
 }
 
-/// Names of unfinished files (contract 4).
-fn left_alone(name: &[u8]) -> bool {
+/// Names that no feed reads: dotfiles and files that are still being written (contract 4).
+///
+/// ```
+/// use firstpass::feed::folder::left_alone;
+/// for name in [".hires.csv", "hires.csv.tmp", "HIRES.TMP", "hires.part", "hires.csv.filepart"] {
+///     assert!(left_alone(name.as_bytes()), "{name}");
+/// }
+/// for name in ["hires.csv", "tmp.csv", "hires.tmp.csv", "hirestmp"] {
+///     assert!(!left_alone(name.as_bytes()), "{name}");
+/// }
+/// ```
+pub fn left_alone(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     name.starts_with(b".") || [b".tmp".as_slice(), b".part", b".filepart"].iter().any(|end| lower.ends_with(end))
 }

@@ -40,13 +40,29 @@ pub fn read_at(name: &str) -> Option<DateTime<Utc>> {
     let (place, stamp) = parts.iter().enumerate().rev().find_map(|(place, part)| Some((place, stamp(part)?)))?;
     let behind = parts.get(place + 1..)?;
     let named = parts.first().is_some_and(|first| !first.is_empty()) && place > 0;
-    let report = |end: &str| matches!(unnumbered(end), "report" | "rejected");
+    let beside = |end: &str| matches!(unnumbered(end), "report" | "rejected");
     let ours = match behind {
         [] | [_] => true,
-        [kind, _] => report(kind),
+        [kind, _] => beside(kind),
         [..] => false,
     };
     (named && ours).then_some(stamp)
+}
+
+/// What we wrote about a file that was read, and no such file itself.
+///
+/// ```
+/// use firstpass::feed::tidy::is_report;
+/// assert!(is_report("hires.20270301T070000Z-0a1b2c3d.report.json"));
+/// assert!(is_report("hires.20270301T070000Z-0a1b2c3d.report-2.json"));
+/// assert!(is_report("hires.20270301T070000Z-0a1b2c3d.rejected.csv"));
+/// assert!(!is_report("hires.20270301T070000Z-0a1b2c3d.csv"));
+/// assert!(!is_report("hires.report.json"), "dropped by somebody else: a feed reads it");
+/// ```
+pub fn is_report(name: &str) -> bool {
+    let kind = stem(stem(name)).len()..stem(name).len();
+    let kind = name.get(kind).unwrap_or_default().trim_start_matches('.');
+    read_at(name).is_some() && matches!(unnumbered(kind), "report" | "rejected")
 }
 
 /// What report and rejected rows of a file that was read are called by.

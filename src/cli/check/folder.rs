@@ -3,6 +3,7 @@
 //! A file is read where it lies, as the feed would, and left there; nothing is moved or written.
 
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -16,7 +17,8 @@ use crate::cli::rhythm::answer;
 use crate::cli::words::utc_text;
 use crate::config::{Feed, Settings};
 use crate::feed::csv;
-use crate::feed::tidy::read_at;
+use crate::feed::folder::left_alone;
+use crate::feed::tidy::{is_report, read_at};
 use crate::rules::staged::Verdict;
 use crate::store::Store;
 
@@ -121,10 +123,8 @@ fn of_rhythm(feed: &Feed, now: DateTime<Utc>, found: &mut Findings) {
 fn newest_in(folder: &Path) -> Option<std::path::PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().filter(|file| {
         let name = file.file_name();
-        let name = name.to_string_lossy();
-        let ours = name.ends_with(".report.json");
-        let waits = [".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end));
-        !name.starts_with('.') && !ours && !waits && file.file_type().is_ok_and(|kind| kind.is_file())
+        let unread = left_alone(name.as_bytes()) || name.to_str().is_some_and(is_report);
+        !unread && file.file_type().is_ok_and(|kind| kind.is_file())
     });
     files.max_by_key(|file| file.metadata().and_then(|metadata| metadata.modified()).ok()).map(|file| file.path())
 }

@@ -32,6 +32,27 @@ async fn check_offline_names_each_fix() {
     world.finish().await;
 }
 
+#[tokio::test]
+async fn check_judges_what_a_feed_would_read_and_nothing_else() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    let file = "hires.20270226T120000Z-0a1b2c3d";
+    std::fs::create_dir(dir.join("drop/done")).unwrap_or_default();
+    std::fs::write(dir.join(format!("drop/done/{file}.csv")), crate::world::ADA).unwrap();
+    for (name, text) in [
+        (format!("drop/done/{file}.report.json"), "{}"),
+        (format!("drop/done/{file}.report-2.json"), "{}"),
+        ("drop/A.TMP".to_owned(), "who,wh"),
+        ("drop/.hires.csv".to_owned(), "who,wh"),
+    ] {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    let ran = firstpass(dir, &["check", "--offline"]).await;
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains(&format!("newest file {file}.csv: none of 1 row(s) rejected")), "{}", ran.stdout);
+    world.finish().await;
+}
+
 /// A zone where it is about noon now, and the date there: a hire who started at nine is due.
 pub(super) fn noon_somewhere() -> (String, chrono::NaiveDate) {
     let now = Clock::System.now();
