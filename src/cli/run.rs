@@ -157,6 +157,13 @@ const TELL_WITHIN: Duration = Duration::from_mins(2);
 /// Files in one report.
 const MOST_FILES: i64 = 1000;
 
+/// Where a run began: the instant, and the pass that was the newest then.
+#[derive(Debug, Clone, Copy)]
+struct Began {
+    at: DateTime<Utc>,
+    newest_pass: i64,
+}
+
 /// What the ticks did.
 #[derive(Debug)]
 struct Passed {
@@ -165,7 +172,7 @@ struct Passed {
 }
 
 async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: Out) -> Result<End, Trouble> {
-    let began = work.clock.now();
+    let began = Began { at: work.clock.now(), newest_pass: work.store.newest_pass().await? };
     let teller = Teller::of(&work.settings);
     if let Some(teller) = &teller {
         teller.begin(work).await?;
@@ -283,18 +290,18 @@ fn waiting_files(settings: &Settings) -> Option<Duration> {
 /// `state` of a file that waits for `feed accept` or `feed refuse`.
 const HELD: &str = "held";
 
-async fn report(work: &Work, began: DateTime<Utc>, passed: Passed) -> Result<Report, Trouble> {
+async fn report(work: &Work, began: Began, passed: Passed) -> Result<Report, Trouble> {
     let Passed { files, mut stopped } = passed;
     let mut held = work.store.files(None, MOST_FILES).await?;
     held.retain(|old| old.state == HELD && !files.iter().any(|file| file.sha256 == old.sha256));
     let gates = work.store.gates().await?;
     // A stop whose time was over before this run, and that nothing ran into since, stops nobody.
-    let stands = |gate: &&Gate| gate.not_before.is_none_or(|at| at >= began);
+    let stands = |gate: &&Gate| gate.not_before.is_none_or(|at| at >= began.at);
     let told =
         gates.iter().filter(stands).filter_map(|gate| Some(format!("{}: {}", gate.name, gate.stopped.as_ref()?)));
     let told: Vec<String> = told.filter(|line| !stopped.contains(line)).collect();
     stopped.extend(told);
-    let Tally { delivered, attention, pending } = work.store.tally(began).await?;
+    let Tally { delivered, attention, pending } = work.store.tally(began.newest_pass).await?;
     let now = work.clock.now();
     let next_due_utc = work.store.next_look(now).await?.map(utc_text);
     let feeds = rhythm::feeds(&work.settings, &work.store, now).await?;

@@ -101,7 +101,7 @@ pub struct FileRow {
 /// What `run --once` reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Tally {
-    /// Letters with a pass that were accepted since the instant asked about.
+    /// Letters that were accepted about passes made after the one asked about.
     pub delivered: i64,
     /// Hires in attention.
     pub attention: i64,
@@ -163,7 +163,9 @@ const SENT_SINCE: Sql = sql!(concat!(
 const ALL_HIRES: Sql = sql!(concat!("SELECT ", hire_columns!(), " FROM hire ORDER BY id"));
 const PASSES_OF: Sql = sql!(concat!("SELECT ", pass_columns!(), " FROM pass WHERE hire_id = $1 ORDER BY id"));
 
-/// One line, so that it is one reading.
+const NEWEST_PASS: Sql = sql!("SELECT coalesce(max(id), 0) FROM pass");
+/// One line, so that it is one reading. By numbers, not by times: the clock may have been set back. A
+/// code lives in its process only, so a letter is sent by the run that made its pass.
 const TALLY: Sql = sql!(
     "SELECT (SELECT count(*) FROM pass WHERE mailed_at >= $1) AS delivered,
             (SELECT count(*) FROM hire WHERE current = 1 AND state = 'attention') AS attention,
@@ -171,9 +173,15 @@ const TALLY: Sql = sql!(
 );
 
 impl Store {
-    /// How many letters with a pass were accepted since then, and how many hires wait or need a person.
-    pub async fn tally(&self, since: DateTime<Utc>) -> Result<Tally, StoreError> {
-        Ok(on_reader!(self, |db, text| sqlx::query_as(text(TALLY)).bind(ms(since)).fetch_one(db).await)?)
+    /// The row number of the newest pass, 0 before the first.
+    pub async fn newest_pass(&self) -> Result<i64, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_scalar(text(NEWEST_PASS)).fetch_one(db).await)?)
+    }
+
+    /// How many letters were accepted about passes made after this one ([`Store::newest_pass`]), and how
+    /// many hires wait or need a person.
+    pub async fn tally(&self, after: i64) -> Result<Tally, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(TALLY)).bind(after).fetch_one(db).await)?)
     }
 
     /// Rows of a view by start, tenant, employee id.
