@@ -14,6 +14,8 @@ pub(super) const OURS: Sql = sql!(
 );
 /// For what has happened already: it is recorded as long as nobody else took the hire over.
 pub(super) const EVEN_LATE: i64 = i64::MIN;
+/// What a reviewer sees of the hire's pass is another: `changed_utc` moves with it.
+pub(super) const CHANGED: Sql = sql!("UPDATE hire SET changed = $2 WHERE id = $1");
 
 /// The hire's revision, held until the transaction ends; `None`: the claim is not ours any more.
 macro_rules! held {
@@ -42,8 +44,8 @@ macro_rules! tell {
     };
 }
 
-/// One counted step of one pass row, with its event (none when `what` is empty), and what it means
-/// for the hire.
+/// One counted step of one pass row, with its event and the hire's time of change (neither when `what`
+/// is empty), and what it means for the hire.
 macro_rules! step {
     ($store:expr, $claimed:expr, $now:expr, lease: $outlives:expr, |$tx:ident, $text:ident| $update:expr,
      $(hire: $hire:expr,)? what: $what:expr, why: $why:expr) => {
@@ -56,6 +58,11 @@ macro_rules! step {
                 sqlx::query($text(hire)).bind($claimed.hire.id).execute(&mut *$tx).await?;
             })?
             if !$what.is_empty() {
+                sqlx::query($text($crate::store::step::CHANGED))
+                    .bind($claimed.hire.id)
+                    .bind($crate::store::raw::ms($now))
+                    .execute(&mut *$tx)
+                    .await?;
                 $crate::store::step::tell!(|$tx, $text| $claimed, $now, what: $what, why: $why);
             }
             true

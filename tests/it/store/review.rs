@@ -161,3 +161,4 @@ async fn the_pass_that_a_reviewer_sees_is_the_newest_that_was() {
         assert_eq!(row.pass_id.as_deref(), Some("g1"), "an intent is no pass yet");
     }
 }
+        assert_eq!(row.changed_utc, "2027-03-01T06:02:00Z");
