@@ -176,6 +176,10 @@ impl Store {
             .fetch_all(db)
             .await)?;
         let mut found = found.into_iter().map(HireRow::try_from).collect::<Result<Vec<_>, _>>()?;
+        // Tenant and employee id name one hire, whatever other employee ids look like.
+        if let Some(exact) = found.iter().position(|hire| hire.tenant == tenant && hire.employee_id == employee_id) {
+            return Ok(found.swap_remove(exact));
+        }
         match found.pop() {
             None => Err(OperateError::Unknown(key.0.clone())),
             Some(hire) if found.is_empty() => Ok(hire),

@@ -109,14 +109,16 @@ pub struct Tally {
     pub pending: i64,
 }
 
-/// $1 state, $2 tenant, $3 to $5 the readings of a key; '' = any.
+/// $1 state, $2 tenant, $3 to $5 the readings of a key; '' = any. Tenant and employee id go before an
+/// employee id that only looks so.
 macro_rules! rows_of {
     ($view:literal) => {
         concat!(
             "SELECT * FROM ",
             $view,
             " WHERE ($1 = '' OR state = $1) AND ($2 = '' OR tenant = $2)
-                AND ($3 = '' OR employee_id = $3 OR (tenant = $4 AND employee_id = $5))
+                AND ($3 = '' OR (tenant = $4 AND employee_id = $5)
+                  OR (employee_id = $3 AND NOT EXISTS (SELECT 1 FROM hire WHERE tenant = $4 AND employee_id = $5)))
               ORDER BY coalesce(start_utc, ''), tenant, employee_id, first_seen_utc"
         )
     };
@@ -130,7 +132,8 @@ const REVIEW_ATTENTION: Sql = sql!(rows_of!("review_attention"));
 const EVENTS: Sql = sql!(
     "SELECT * FROM (
        SELECT * FROM review_event
-       WHERE ($1 = '' OR employee_id = $1 OR (tenant = $2 AND employee_id = $3))
+       WHERE ($1 = '' OR (tenant = $2 AND employee_id = $3)
+         OR (employee_id = $1 AND NOT EXISTS (SELECT 1 FROM hire WHERE tenant = $2 AND employee_id = $3)))
        ORDER BY seq DESC LIMIT $4) AS newest
      ORDER BY seq"
 );
@@ -167,7 +170,7 @@ const NEWEST_PASS: Sql = sql!("SELECT coalesce(max(id), 0) FROM pass");
 /// One line, so that it is one reading. By numbers, not by times: the clock may have been set back. A
 /// code lives in its process only, so a letter is sent by the run that made its pass.
 const TALLY: Sql = sql!(
-    "SELECT (SELECT count(*) FROM pass WHERE mailed_at >= $1) AS delivered,
+    "SELECT (SELECT count(*) FROM pass WHERE id > $1 AND mailed_at IS NOT NULL) AS delivered,
             (SELECT count(*) FROM hire WHERE current = 1 AND state = 'attention') AS attention,
             (SELECT count(*) FROM hire WHERE current = 1 AND state IN ('pending', 'issuing', 'sending')) AS pending"
 );

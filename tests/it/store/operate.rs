@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firstpass::rules::hire::State;
-use firstpass::store::{KeyText, Operate, OperateError, Planned, Rest};
+use firstpass::store::{Filter, KeyText, Operate, OperateError, Planned, Rest, View};
 
 use super::{LEASE, at, claim, cleared, deliver, hire, hire_of, on_both, only_hire, pending, postgres, sql, sqlite};
 
@@ -128,6 +128,31 @@ async fn a_retry_opens_a_window_only_behind_the_send_instant() {
         let late = only_hire(&store).await;
         assert_eq!((late.window_from, late.window_until), (Some(at(18, 0)), Some(at(19, 0))));
         (early, late)
+    });
+}
+
+#[tokio::test]
+async fn tenant_and_employee_id_name_one_hire_whatever_other_ids_look_like() {
+    on_both!(|store| {
+        hire_of(&store, "contoso", "E1", at(6, 0)).await;
+        hire_of(&store, "contoso", "contoso/E1", at(6, 0)).await;
+        deliver(&store, at(6, 0), "g").await;
+        let found = async |key: &str| store.find_hire(&KeyText(key.into())).await.unwrap().employee_id;
+        let told = async |key: &str| {
+            let key = KeyText(key.into());
+            let filter = Filter { key: Some(key.clone()), ..Filter::default() };
+            let rows = store.review(View::Hire, &filter).await.unwrap();
+            let ids: Vec<String> = rows.into_iter().map(|row| row.employee_id).collect();
+            (ids, store.events(Some(&key), 100).await.unwrap().len())
+        };
+        assert_eq!(found("contoso/E1").await, "E1", "each can be named");
+        assert_eq!(found("contoso/contoso/E1").await, "contoso/E1");
+        assert_eq!(found("E1").await, "E1");
+        assert_eq!(told("contoso/E1").await, (vec!["E1".to_owned()], 4));
+        assert_eq!(told("contoso/contoso/E1").await, (vec!["contoso/E1".to_owned()], 0));
+        let key = KeyText("contoso/contoso/E1".into());
+        let held = store.operate(at(6, 1), &key, Operate::Hold, "r", "root", false).await.unwrap();
+        assert_eq!(held.before.employee_id, "contoso/E1");
     });
 }
 
