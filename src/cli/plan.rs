@@ -15,7 +15,7 @@ use super::end::{End, Trouble};
 use super::open;
 use super::out::Out;
 use super::rhythm::{self, FeedStanding};
-use super::words::{at_hire, key, next_sentence, send_local, start_local, today_of, utc_text};
+use super::words::{at_hire, key, next_sentence, or_the_feeds, send_local, start_local, today_of, utc_text};
 use crate::config::Settings;
 use crate::rules::hire::{Reason, State};
 use crate::store::{Gate, HireRow, Store};
@@ -176,16 +176,11 @@ fn line(hire: &HireRow, now: DateTime<Utc>) -> Line {
         tenant: hire.tenant.clone(),
         employee_id: hire.employee_id.clone(),
         display_name: hire.display_name.clone(),
-        manager: manager(hire).to_owned(),
+        manager: hire.manager_upn.clone(),
         state: hire.state.as_str(),
         reason: hire.reason.map(Reason::as_str),
         next: next_sentence(hire, now),
     }
-}
-
-/// As the directory has it; before the first look as the feed names it.
-fn manager(hire: &HireRow) -> &str {
-    if hire.manager_upn.is_empty() { &hire.manager_ref } else { &hire.manager_upn }
 }
 
 fn by_day(hires: &[HireRow], args: &Args, now: DateTime<Utc>, departures: &Departures, per_minute: u32) -> Vec<String> {
@@ -213,9 +208,8 @@ fn paragraph(hire: &HireRow, now: DateTime<Utc>) -> Vec<String> {
     let mut lines = vec![String::new(), format!("  {} {}", key(hire), hire.display_name)];
     if may_still_be_sent(hire) {
         lines.extend(instants(hire, now));
-        if !manager(hire).is_empty() {
-            lines.push(format!("    manager  {}", manager(hire)));
-        }
+        let known = !hire.manager_upn.is_empty() || !hire.manager_ref.is_empty();
+        lines.extend(known.then(|| format!("    manager  {}", or_the_feeds(&hire.manager_upn, &hire.manager_ref))));
     }
     let state = match (hire.state, hire.reason) {
         (State::Pending, Some(reason)) => format!("pending, forecast {reason}"),

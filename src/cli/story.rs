@@ -8,7 +8,7 @@ use serde_json::json;
 use super::end::{End, Trouble};
 use super::open;
 use super::out::Out;
-use super::words::{at_hire, key, next_sentence, send_local, start_local, utc_text};
+use super::words::{at_hire, key, next_sentence, or_the_feeds, send_local, start_local, utc_text};
 use crate::rules::hire::Outcome;
 use crate::store::{EventRow, Filter, HireRow, KeyText, PassRow, ReviewRow, Store, View};
 
@@ -60,8 +60,8 @@ fn story(
 fn head(hire: &HireRow) -> Vec<String> {
     let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
     let reason = hire.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let account = if hire.user_upn.is_empty() { hire.user.as_text() } else { hire.user_upn.clone() };
-    let manager = or(&hire.manager_upn, &hire.manager_ref);
+    let account = or_the_feeds(&hire.user_upn, &hire.user.as_text());
+    let manager = or_the_feeds(&hire.manager_upn, &hire.manager_ref);
     let mut lines = vec![
         format!("{} {}", key(hire), hire.display_name),
         format!("  state     {}{reason}", hire.state),
@@ -105,7 +105,7 @@ fn pass_line(hire: &HireRow, pass: &PassRow) -> String {
     let uses = if pass.one_time { "once" } else { "several times" };
     let mailed =
         pass.mailed_at.map(|at| format!(", mailed to {} at {}", pass.recipient, at_hire(hire, at))).unwrap_or_default();
-    let outcome = pass.outcome.map(|outcome| format!(", {outcome}")).unwrap_or_default();
+    let outcome = pass.told_outcome().map(|outcome| format!(", {outcome}")).unwrap_or_default();
     let cause = if pass.cause.is_empty() { String::new() } else { format!(" ({})", pass.cause) };
     let owes = if pass.owes { ", its recipient must still be told that it is void" } else { "" };
     format!("  {id}: {}{outcome}, {uses}{life}{mailed}{owes}{cause}", pass.state)
@@ -122,7 +122,7 @@ fn pass_json(pass: &PassRow) -> serde_json::Value {
         "until_utc": pass.until.map(utc_text),
         "mailed_to": pass.mailed_at.map(|_| pass.recipient.clone()),
         "mailed_utc": pass.mailed_at.map(utc_text),
-        "outcome": pass.outcome.map(Outcome::as_str),
+        "outcome": pass.told_outcome().map(Outcome::as_str),
         "owes_a_letter": pass.owes,
         "why": pass.cause,
     })

@@ -122,6 +122,14 @@ pub struct PassRow {
     pub cause: String,
 }
 
+impl PassRow {
+    /// The outcome as `review_hire` shows it: `unused` while a mailed one-time pass waits. Of a pass
+    /// that can be used several times nobody can know.
+    pub fn told_outcome(&self) -> Option<Outcome> {
+        self.outcome.or((self.state == PassState::Mailed && self.one_time).then_some(Outcome::Unused))
+    }
+}
+
 /// One hire in the hands of this worker until the lease is over. Not `Clone`: one attempt at a time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claimed {

@@ -40,6 +40,15 @@ pub fn key(hire: &HireRow) -> String {
     format!("{}/{}", hire.tenant, hire.employee_id)
 }
 
+/// A name as the directory has it; while it has not said, the feed's, called so.
+pub fn or_the_feeds(directory: &str, feed: &str) -> String {
+    match (directory, feed) {
+        ("", "") => String::new(),
+        ("", feed) => format!("none known yet; the feed says {feed}"),
+        (directory, _) => directory.to_owned(),
+    }
+}
+
 /// What will happen, and when.
 pub fn next_sentence(hire: &HireRow, now: DateTime<Utc>) -> String {
     if let Some(wanted) = wanted_otherwise(hire) {

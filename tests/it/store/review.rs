@@ -1,9 +1,9 @@
 //! What reviewers read: columns, texts, order, days; and rows that nobody writes.
 
-use firstpass::rules::hire::State;
-use firstpass::store::{Filter, ReviewRow, Store, StoreError, View};
+use firstpass::rules::hire::{Outcome, State};
+use firstpass::store::{Filter, Rest, ReviewRow, Seen, Store, StoreError, View};
 
-use super::{at, claim, cleared, deliver, hire, number, on_both, postgres, sql, sqlite};
+use super::{at, claim, cleared, deliver, hire, number, on_both, pending, postgres, sql, sqlite};
 
 #[tokio::test]
 async fn a_value_that_nobody_writes_is_named_not_guessed() {
@@ -79,7 +79,7 @@ async fn the_views_speak_the_contract() {
         hire(&store, "E1").await;
         sql(
             &store,
-            "UPDATE hire SET zone = '', start_at = NULL, send_at = NULL, send_time = '10:00:00',
+            "UPDATE hire SET zone = '', manager_ref = 'mia@contoso.example', start_at = NULL, send_at = NULL, send_time = '10:00:00',
             state = 'attention', reason = 'zone-unknown', what_to_do = 'name a zone'",
         )
         .await
@@ -96,12 +96,48 @@ async fn the_views_speak_the_contract() {
         assert_eq!(row.start_local, "2027-03-01 09:00");
         assert_eq!(row.send_local, "2027-03-01 09:00", "never after the start");
         assert_eq!((row.start_utc, row.send_utc, row.pass_id), (None, None, None));
-        assert_eq!(row.user, "ada@contoso.example", "as the feed says, until the directory was asked");
+        assert_eq!((row.user.as_str(), row.manager.as_str()), ("", ""), "the feed's words are not the directory's");
         let other = Filter { tenant: Some("fabrikam".into()), ..Filter::default() };
         assert!(store.review(View::Hire, &other).await.unwrap().is_empty());
         assert_eq!(store.files(Some("hr"), 10).await.unwrap()[0].read_utc, "2027-03-01T06:00:00Z");
         assert!(store.files(Some("it"), 10).await.unwrap().is_empty());
         assert_eq!(number(&store, "SELECT count(*) FROM review_channel").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn user_and_manager_are_the_directorys_and_every_outcome_moves_the_time_of_change() {
+    for store in [Some(sqlite().await.store), postgres().await].into_iter().flatten() {
+        let only = async || store.review(View::Hire, &Filter::default()).await.unwrap().remove(0);
+        hire(&store, "E1").await;
+        let claimed = claim(&store, at(6, 0)).await.unwrap();
+        let seen = Seen {
+            user_upn: "Ada.Lovelace@contoso.example".into(),
+            manager_upn: "Mia.Manager@contoso.example".into(),
+            channel: "mia@contoso.example".into(),
+        };
+        store.rest(claimed, at(6, 0), Rest { seen: Some(seen), ..pending(Some(at(6, 0))) }).await.unwrap();
+        let row = only().await;
+        assert_eq!(
+            (row.user.as_str(), row.manager.as_str()),
+            ("Ada.Lovelace@contoso.example", "Mia.Manager@contoso.example")
+        );
+        assert_eq!(row.outcome, None, "nothing is out yet");
+
+        deliver(&store, at(6, 1), "g1").await;
+        let row = only().await;
+        assert_eq!((row.outcome.as_deref(), row.changed_utc.as_str()), (Some("unused"), "2027-03-01T06:01:00Z"));
+        sql(&store, "UPDATE pass SET one_time = 0").await.unwrap();
+        assert_eq!(only().await.outcome, None, "of a pass that can be used several times nobody knows");
+        sql(&store, "UPDATE pass SET one_time = 1").await.unwrap();
+
+        sql(&store, "UPDATE hire SET look_at = 0").await.unwrap();
+        let claimed = claim(&store, at(8, 30)).await.unwrap();
+        assert!(store.looked(&claimed, at(8, 30), 1, 0, Some(at(9, 0))).await.unwrap());
+        assert_eq!(only().await.changed_utc, "2027-03-01T06:01:00Z", "a look that finds nothing changes nothing");
+        assert!(store.over(&claimed, at(8, 30), 1, Some(Outcome::Used), "the pass was used").await.unwrap());
+        let row = only().await;
+        assert_eq!((row.outcome.as_deref(), row.changed_utc.as_str()), (Some("used"), "2027-03-01T08:30:00Z"));
     }
 }
 
@@ -155,10 +191,10 @@ async fn the_pass_that_a_reviewer_sees_is_the_newest_that_was() {
         store.gone(&claimed, at(6, 2), 1).await.unwrap();
         let row = store.review(View::Hire, &Filter::default()).await.unwrap().remove(0);
         assert_eq!((row.pass_id.as_deref(), row.outcome.as_deref()), (Some("g1"), Some("deleted")));
+        assert_eq!(row.changed_utc, "2027-03-01T06:02:00Z");
         assert_eq!(row.mailed_to.as_deref(), Some("mia@contoso.example"));
         store.intend(&claimed, at(6, 2), cleared()).await.unwrap().unwrap();
         let row = store.review(View::Hire, &Filter::default()).await.unwrap().remove(0);
         assert_eq!(row.pass_id.as_deref(), Some("g1"), "an intent is no pass yet");
     }
 }
-        assert_eq!(row.changed_utc, "2027-03-01T06:02:00Z");
