@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
+use super::beside::unbroken;
 use super::{Served, Work, lock};
 use crate::entra;
 use crate::rules::calendar::{Morning, Zone};
@@ -59,6 +60,22 @@ pub(super) const MAIL_WAITS: &str = "firstpass cannot send mail now; `firstpass 
 /// How long a hire waits when the clocks disagree.
 const CLOCK_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
+pub(super) fn key_of(hire: &HireRow) -> HireKey {
+    HireKey { tenant: hire.tenant.clone(), employee_id: hire.employee_id.clone() }
+}
+
+/// What is done for one hire. A panic is this hire's trouble and nobody else's: as after a crash its claim
+/// runs out, and the next one settles.
+///
+/// # Errors
+/// Those of what is done.
+pub(super) async fn apart(key: HireKey, what: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    unbroken(what).await.unwrap_or_else(|broke| {
+        error!(event = "attempt-broke", hire = %key, "{key}: {broke}. It is tried again when its claim has run out; all others go on");
+        Ok(())
+    })
+}
+
 impl<'w> Attempt<'w> {
     pub(super) fn new(work: &'w Work, served: &'w Served, claimed: Claimed) -> Self {
         Self { work, served, claimed, taken: Instant::now(), seen: None }
@@ -75,7 +92,7 @@ impl<'w> Attempt<'w> {
     }
 
     pub(super) fn key(&self) -> HireKey {
-        HireKey { tenant: self.hire().tenant.clone(), employee_id: self.hire().employee_id.clone() }
+        key_of(self.hire())
     }
 
     pub(super) fn tenant(&self) -> &'w entra::Tenant {

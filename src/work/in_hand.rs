@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::attempt::{Attempt, Stop, later};
+use super::attempt::{Attempt, Stop, apart, key_of, later};
 use super::onboard::mail_rejected;
 use super::post::{Dialled, Post};
 use super::send::{hand_over, write_delivered};
@@ -133,7 +133,7 @@ impl Work {
             }
             let one = waiting.remove(0);
             drop(waiting);
-            if let Err(error) = self.move_on(one).await {
+            if let Err(error) = apart(key_of(&one.claimed.hire), Box::pin(self.move_on(one))).await {
                 first_error.get_or_insert(error);
             }
         }

@@ -10,11 +10,10 @@
 //! looked at, a letter about a pass that is not what was asked for or that nobody wants any more.
 
 use chrono::TimeDelta;
-use tracing::{error, info};
+use tracing::info;
 
 use super::Work;
-use super::attempt::{Attempt, Setback, Stop};
-use super::beside::unbroken;
+use super::attempt::{Attempt, Setback, Stop, apart, key_of};
 use super::check::{check, or_refused};
 use super::post::Dialled;
 use super::send::{hand_over, letter_for};
@@ -23,7 +22,7 @@ use super::void::tell_void;
 use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 use crate::rules::guard::Refusal;
-use crate::rules::hire::{HireKey, Reason, State};
+use crate::rules::hire::{Reason, State};
 use crate::rules::next::{self, Next, Standstill, Wanted};
 use crate::rules::unsettled::Cause;
 use crate::rules::verdict::Failure;
@@ -42,13 +41,9 @@ const FRESH: TimeDelta = TimeDelta::minutes(1);
 ///
 /// # Errors
 /// Only of our own database; the claim is then left to run out, and the next one settles. So it is after
-/// a panic, which is this hire's trouble and nobody else's.
+/// a panic.
 pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreError> {
-    let key = HireKey { tenant: claimed.hire.tenant.clone(), employee_id: claimed.hire.employee_id.clone() };
-    unbroken(serve(work, claimed)).await.unwrap_or_else(|broke| {
-        error!(event = "attempt-broke", hire = %key, "{key}: {broke}. It is tried again when its claim has run out; all others go on");
-        Ok(())
-    })
+    apart(key_of(&claimed.hire), Box::pin(serve(work, claimed))).await
 }
 
 async fn serve(work: &Work, claimed: Claimed) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
+use firstpass::sandbox::mailbox::{self, MailFault, Verb};
 use firstpass::sandbox::tenant::Kind;
 use firstpass::work::tell::{Patience, Teller};
 use tracing::dispatcher::DefaultGuard;
@@ -83,25 +84,59 @@ async fn a_feed_whose_reading_breaks_off_is_told_and_the_next_poll_reads_on() {
     world.ends_well("ada.lovelace@contoso.example", 2, "what was in the middle is on record once").await;
 }
 
-/// Her pass is made and its code lost: as after a crash (F6), but that the others get their letters now.
-#[tokio::test]
-async fn f6_a_hire_whose_attempt_breaks_off_is_settled_by_the_next_one_and_keeps_nobody_waiting() {
+/// Two are due now.
+async fn two_at_six() -> World {
     let mut world = World::new().await;
     let also = ADA.lines().nth(1).unwrap().replace("E1,ada.lovelace", "E3,alan.turing");
     world.drop_file("hires.csv", &format!("{ADA}{also}\n"));
     world.until("2027-03-01T05:59:00Z").await;
     world.set("2027-03-01T06:00:00Z");
+    world
+}
+
+/// Within half an hour each has a letter about the one pass that is live; the invariants hold.
+async fn both_end_well(mut world: World) {
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 2, "the second goes out with a new pass\n{}", world.story().await);
+    assert_eq!(world.tenant.count(Kind::PassCreate), 3, "{}", world.story().await);
+    for upn in ["ada.lovelace@contoso.example", "alan.turing@contoso.example"] {
+        assert_eq!(world.live_passes(upn).len(), 1, "{upn}\n{}", world.story().await);
+    }
+    world.until("2027-03-01T18:00:00Z").await;
+    world.finish().await;
+}
+
+/// Her pass is made and its code lost: as after a crash (F6), but that the others get their letters now.
+#[tokio::test]
+async fn f6_a_hire_whose_attempt_breaks_off_is_settled_by_the_next_one_and_keeps_nobody_waiting() {
+    let mut world = two_at_six().await;
     let bug = bug_at("pass-made");
     let report = world.tick().await;
     drop(bug);
     assert_eq!(report.n_attempts, 2, "{report:?}");
     let letters = world.code_letters().len();
     assert_eq!((letters, world.tenant.count(Kind::PassCreate)), (1, 2), "{}", world.story().await);
-    world.until("2027-03-01T06:30:00Z").await;
-    assert_eq!(world.code_letters().len(), 2, "hers goes out with a new pass\n{}", world.story().await);
-    for upn in ["ada.lovelace@contoso.example", "alan.turing@contoso.example"] {
-        assert_eq!(world.live_passes(upn).len(), 1, "{upn}\n{}", world.story().await);
-    }
-    world.until("2027-03-01T18:00:00Z").await;
-    world.finish().await;
+    both_end_well(world).await;
+}
+
+/// The same while two codes are in hand: one is lost with its try, the other's letter goes out.
+#[tokio::test]
+async fn f6_a_letter_in_hand_whose_try_breaks_off_is_settled_and_keeps_no_other_waiting() {
+    let mut world = two_at_six().await;
+    let defer = |nth| {
+        let effect = mailbox::Effect::Reply(451, "4.3.0 later".to_owned());
+        world.mail.fault(MailFault { verb: Verb::Dot, nth, when: mailbox::When::Before, effect });
+    };
+    defer(1);
+    defer(2);
+    world.tick().await;
+    assert_eq!(world.work().n_in_hand().await, 2, "{}", world.story().await);
+    world.pass_time(TimeDelta::minutes(3));
+    let effect = mailbox::Effect::Drop;
+    world.mail.fault(MailFault { verb: Verb::Dot, nth: 1, when: mailbox::When::Before, effect });
+    let bug = bug_at("letter-unclear");
+    world.tick().await;
+    drop(bug);
+    assert_eq!((world.work().n_in_hand().await, world.code_letters().len()), (0, 1), "{}", world.story().await);
+    both_end_well(world).await;
 }

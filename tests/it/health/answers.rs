@@ -140,7 +140,11 @@ async fn who_wants_json_gets_it() {
     world.work().pulse.begin();
     for path in ["/healthz", "/livez"] {
         let (status, alive) = json(path).await;
-        assert_eq!((status, &alive["alive"], alive["why"].as_array().unwrap().len()), (503, &false.into(), 3), "{path}");
+        assert_eq!(
+            (status, &alive["alive"], alive["why"].as_array().unwrap().len()),
+            (503, &false.into(), 3),
+            "{path}"
+        );
     }
 }
 
