@@ -59,14 +59,14 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
     // Also after a poll that fails: then no file comes, either. With a wrong clock nothing is deleted.
     let mut looked_after = false;
-    let polled = or_why(async {
+    let polled = or_why(Box::pin(async {
         if let Some(why) = wrong_clock(work, feed, served).await {
             return Err(why);
         }
         looked_after = true;
         let polled = intake::poll(feed, &served.rules, &work.store, &mut eyes, work.clock.now()).await;
         polled.map_err(|failed| failed.to_string())
-    })
+    }))
     .await;
     let now = work.clock.now();
     if looked_after && let Err(why) = or_why(intake::upkeep(feed, &work.store, &eyes, now)).await {
