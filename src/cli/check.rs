@@ -122,6 +122,7 @@ impl<'a> Look<'a> {
         found.append(mail);
         let notices = async |found: &mut Findings| notices::of_notices(self.settings, found).await;
         found.append(self.bounded(Key::Notices, "notices", notices).await);
+        files::of_account(self.settings, &mut found);
         files::of_state(self.settings, &mut found);
         if let Err(why) = &store {
             found.wrong(Key::State, "state", why);

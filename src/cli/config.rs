@@ -1,4 +1,5 @@
-//! `config init`, `config show` and `config keys`. All come from the parser's own table of keys.
+//! `config init`, `config show` and `config keys`, which come from the parser's own table of keys, and
+//! `config test`: would a start or a reload take these settings?
 
 use std::path::Path;
 
@@ -6,11 +7,12 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
 
-use super::end::{End, Trouble};
-use super::open;
+use super::end::{End, Trouble, chain};
 use super::out::{COLUMNS, Fit, Out, wrapped};
-use crate::config::LISTS;
+use super::{open, run};
 use crate::config::keys::{KEYS, Key, Served, TABLES, Value, is_override};
+use crate::config::{LISTS, Limits};
+use crate::work;
 
 /// What of the settings.
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,11 @@ pub enum Show {
     /// Every setting in force and where it comes from; secrets are named, never shown.
     #[command(after_help = "Example: firstpass config show --json")]
     Show,
+    /// Would a start or a reload take these settings? Asks nobody, and does not look at the state.
+    #[command(
+        after_help = "Example: firstpass --config new.toml config test\n\nExit status: 0 they would be taken, 78 not, and why. `firstpass check --offline` looks at more."
+    )]
+    Test,
     /// Every key with its kind, its default and what it means.
     #[command(after_help = "Example: firstpass config keys | less")]
     Keys,
@@ -31,9 +38,25 @@ pub fn show(what: &Show, config: &Path, out: Out) -> Result<End, Trouble> {
     match what {
         Show::Init => out.lines(crate::config::text::init().lines())?,
         Show::Show => in_force(config, out)?,
+        Show::Test => test(config, out)?,
         Show::Keys => keys(out)?,
     }
     Ok(End::Done)
+}
+
+/// The questions that `run` asks of settings at its start and at SIGHUP, in their order; the unit's
+/// `ExecReload` counts on it that they are the same.
+fn test(config: &Path, out: Out) -> Result<(), Trouble> {
+    let settings = open::settings(config)?;
+    let not_served = run::unusable_tenants(&settings)?;
+    work::could_serve(&settings, &Limits::default()).map_err(|error| Trouble::Settings(chain(&error)))?;
+    if out.is_json() {
+        return Ok(out.document(&json!({"usable": true, "not_served": not_served}))?);
+    }
+    let mut lines: Vec<String> =
+        not_served.into_iter().map(|tenant| format!("{tenant}; the other tenants are served")).collect();
+    lines.push(format!("{}: a start or a reload takes these settings", config.display()));
+    Ok(out.paragraphs(lines)?)
 }
 
 fn in_force(config: &Path, out: Out) -> Result<(), Trouble> {

@@ -58,15 +58,20 @@ pub fn state_file(settings: &Settings) -> Option<PathBuf> {
 /// Who acts, for the record: `ada`, `root (sudo by ada)`, `uid 1234`.
 pub fn operator() -> String {
     let uid = rustix::process::getuid();
-    let name = std::fs::read_to_string("/etc/passwd")
-        .ok()
-        .and_then(|users| name_of(&users, uid.as_raw()))
-        .unwrap_or_else(|| format!("uid {}", uid.as_raw()));
+    let name = account(uid.as_raw());
     let sudo = environment().find(|(key, _)| key == "SUDO_USER").map(|(_, user)| user);
     match sudo {
         Some(user) if uid.is_root() && user != name => format!("{name} (sudo by {user})"),
         Some(_) | None => name,
     }
+}
+
+/// The name of an account of this machine, or `uid 1234`.
+pub fn account(uid: u32) -> String {
+    std::fs::read_to_string("/etc/passwd")
+        .ok()
+        .and_then(|users| name_of(&users, uid))
+        .unwrap_or_else(|| format!("uid {uid}"))
 }
 
 fn name_of(users: &str, uid: u32) -> Option<String> {

@@ -1,4 +1,4 @@
-//! SIGHUP: the settings and letters are read anew. Bad ones are told as `config show` would tell them, and
+//! SIGHUP: the settings and letters are read anew. Bad ones are told as `config test` would tell them, and
 //! the old ones stay; good ones go to the service, which takes them between two ticks.
 
 use std::path::PathBuf;

@@ -144,21 +144,8 @@ impl Work {
         clock: Clock,
         counts: Counts,
     ) -> Result<Self, WorkError> {
-        let mut tenants = BTreeMap::new();
         counted::expect(&counts, &settings);
-        let clients = clients_counted(&settings, &limits, &clock, &counts)?;
-        let common = Post::new(&settings.mail, &limits, &clients)?;
-        let common_letters = Arc::new(letters(&settings.mail)?);
-        for tenant in &settings.tenants {
-            let Some(client) = clients.get(&tenant.name).cloned() else { continue };
-            let mail = tenant.mail.clone();
-            let post = if mail == settings.mail { common.clone() } else { Post::new(&mail, &limits, &clients)? };
-            let same = (&mail.templates, &mail.language) == (&settings.mail.templates, &settings.mail.language);
-            let letters = if same { Arc::clone(&common_letters) } else { Arc::new(letters(&mail)?) };
-            let mail_gate = mail_gate(tenant, &settings.mail);
-            let rules = tenant.rules.clone();
-            tenants.insert(tenant.name.clone(), Served { client, rules, mail, letters, post, mail_gate });
-        }
+        let tenants = served(&settings, &limits, &clock, &counts)?;
         Ok(Self {
             settings,
             store,
@@ -217,6 +204,39 @@ impl Work {
     fn claim_no_more(&self) {
         self.stopping.store(true, Ordering::SeqCst);
     }
+}
+
+/// Whether a worker could be built from these settings: what a start and a reload ask of them, but for
+/// the state. Opens no connection.
+///
+/// # Errors
+/// As [`Work::new`].
+pub fn could_serve(settings: &Settings, limits: &Limits) -> Result<(), WorkError> {
+    served(settings, limits, &Clock::System, &Counts::default()).map(|_| ())
+}
+
+/// Each tenant that is served, with its client, its way for letters and the letters.
+fn served(
+    settings: &Settings,
+    limits: &Limits,
+    clock: &Clock,
+    counts: &Counts,
+) -> Result<BTreeMap<String, Served>, WorkError> {
+    let clients = clients_counted(settings, limits, clock, counts)?;
+    let common = Post::new(&settings.mail, limits, &clients)?;
+    let common_letters = Arc::new(letters(&settings.mail)?);
+    let mut tenants = BTreeMap::new();
+    for tenant in &settings.tenants {
+        let Some(client) = clients.get(&tenant.name).cloned() else { continue };
+        let mail = tenant.mail.clone();
+        let post = if mail == settings.mail { common.clone() } else { Post::new(&mail, limits, &clients)? };
+        let same = (&mail.templates, &mail.language) == (&settings.mail.templates, &settings.mail.language);
+        let letters = if same { Arc::clone(&common_letters) } else { Arc::new(letters(&mail)?) };
+        let mail_gate = mail_gate(tenant, &settings.mail);
+        let rules = tenant.rules.clone();
+        tenants.insert(tenant.name.clone(), Served { client, rules, mail, letters, post, mail_gate });
+    }
+    Ok(tenants)
 }
 
 /// A client for each tenant that is served.

@@ -10,6 +10,12 @@ trap 'rm -rf "$place"' EXIT
 # `verify` wants programs that exist; it ends with 0 also when it does not know a key.
 sed 's|/usr/bin/firstpass|/bin/true|' deploy/systemd/firstpass.service >"$place/firstpass.service"
 
+# A reload asks what the service will ask; inside/systemd.sh tries it.
+grep -q "^ExecReload=.*/usr/bin/firstpass config test && kill -HUP" deploy/systemd/firstpass.service || {
+  echo "tests/deploy/unit: ExecReload does not ask \`firstpass config test\` before SIGHUP" >&2
+  exit 1
+}
+
 judge() { # WHAT MOST
   local words exposure
   words=$(systemd-analyze verify --man=no "$place/firstpass.service" 2>&1) || true

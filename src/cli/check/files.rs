@@ -39,6 +39,22 @@ fn of_mode(config: &Path, found: &mut Findings) {
     }
 }
 
+/// Root may do everything, so modes and owners that would stop the service look well.
+pub(super) fn of_account(settings: &Settings, found: &mut Findings) {
+    let Some(file) = open::state_file(settings).filter(|_| rustix::process::geteuid().is_root()) else { return };
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let Ok(owner) = fs::metadata(&file).or_else(|_| fs::metadata(folder)).map(|metadata| metadata.uid()) else {
+        return;
+    };
+    if owner != 0 {
+        let (shown, name) = (folder.display(), open::account(owner));
+        let text = format!(
+            "asked as root, who may do everything, while {shown} belongs to {name}: whether files and folders are open to the service shows when it is asked as that account (deploy/operations.md has the command)"
+        );
+        found.note(Key::State, "state", text);
+    }
+}
+
 /// Says whether its credential can be tried.
 pub(super) fn of_tenant(tenant: &Tenant, found: &mut Findings) -> bool {
     let what = format!("tenant {}", tenant.name);

@@ -85,8 +85,19 @@ cp /etc/firstpass/firstpass.toml /tmp/good.toml
 sed -i 's|^send_at = .*|send_at = "25:00"|' /etc/firstpass/firstpass.toml
 must_fail 'reload with bad settings fails' systemctl reload firstpass
 step 'and says where' journal_has 'firstpass.toml:'
+cp /tmp/good.toml /etc/firstpass/firstpass.toml
+# What the text of the settings does not show.
+sed -i 's|^client_secret_file = .*|client_secret_file = "gone"|' /etc/firstpass/firstpass.toml
+must_fail 'reload without the secret of the only tenant fails' systemctl reload firstpass
+step 'and says so' journal_has 'no tenant is usable'
+install -d -m 0755 /etc/firstpass/letters
+printf 'Subject: A pass\n\n{{ code }}\n' >/etc/firstpass/letters/letter.txt
+sed 's|^\[mail\]$|[mail]\ntemplates = "/etc/firstpass/letters"|' /tmp/good.toml >/etc/firstpass/firstpass.toml
+must_fail 'reload with a letter that cannot be written fails' systemctl reload firstpass
+step 'and says where' journal_has 'letter.txt:1: letter.html is missing'
 step 'the service lives on with the old ones' is "active $before" props ActiveState MainPID
 cp /tmp/good.toml /etc/firstpass/firstpass.toml
+step 'reload with good ones, and the secrets of the store' systemctl reload firstpass
 
 rm /etc/systemd/system/firstpass.service.d/strict.conf
 systemctl daemon-reload

@@ -53,6 +53,26 @@ async fn check_judges_what_a_feed_would_read_and_nothing_else() {
     world.finish().await;
 }
 
+/// Root's rights say nothing about those of the service.
+#[tokio::test]
+async fn check_as_root_says_whose_rights_it_did_not_ask() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can be told so");
+        return;
+    }
+    let text = "asked as root, who may do everything";
+    let own = firstpass(dir, &["check", "--offline"]).await;
+    assert!(!own.stdout.contains(text), "the state is root's: {}", own.stdout);
+    std::os::unix::fs::chown(dir.join("state.db"), Some(65532), None).unwrap();
+    let others = firstpass(dir, &["check", "--offline"]).await;
+    assert!(others.stdout.contains(text) && others.stdout.contains("belongs to uid 65532"), "{}", others.stdout);
+    assert_eq!(others.status, 0, "a note");
+    std::os::unix::fs::chown(dir.join("state.db"), Some(0), None).unwrap();
+    world.finish().await;
+}
+
 /// A zone where it is about noon now, and the date there: a hire who started at nine is due.
 pub(super) fn noon_somewhere() -> (String, chrono::NaiveDate) {
     let now = Clock::System.now();

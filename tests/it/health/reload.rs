@@ -11,6 +11,7 @@ use firstpass::sandbox::tenant::Kind;
 use firstpass::work::tick::{Feeds, tick};
 
 use super::NotifySocket;
+use crate::cli::firstpass;
 use crate::metrics::scrape;
 use crate::service::SOON;
 use crate::world::{World, short_limits};
@@ -30,6 +31,7 @@ async fn f26_bad_settings_are_told_and_good_ones_take_effect() {
 
     std::fs::write(settings_file(&world), good.replace("per_minute", "per_minut").replace("settle =", "setle ="))
         .unwrap();
+    assert_eq!(super::get(port, "/livez").body, "alive\n", "what lies on the disk restarts no pod");
     service.hang_up();
     let reloading = systemd.wait("reloading", &world, |message| message.contains("RELOADING=1"));
     assert!(reloading.contains("\nMONOTONIC_USEC="), "{reloading}");
@@ -39,6 +41,7 @@ async fn f26_bad_settings_are_told_and_good_ones_take_effect() {
     let log = world.log();
     assert!(log.contains("setle") && log.contains("feed.settle"), "the key and the nearest known one: {log}");
     assert_eq!(super::get(port, "/healthz").body, "alive\n");
+    assert_eq!(super::get(port, "/livez").body, "alive\n");
 
     // What cannot change while it runs is said; the rest takes effect, templates too.
     let letters = world.dir.path().join("letters");
@@ -62,6 +65,43 @@ async fn f26_bad_settings_are_told_and_good_ones_take_effect() {
     assert!(!world.dir.path().join("other.db").exists());
     service.terminate();
     assert_eq!(service.wait().unwrap().code(), Some(0), "{}", world.log());
+}
+
+/// The unit's `ExecReload` asks `config test` before it sends SIGHUP: what passes there the service takes,
+/// and what it would not take fails there.
+#[tokio::test]
+async fn f26_config_test_says_what_a_reload_would_say() {
+    let world = World::around(SOON, short_limits(), Clock::System);
+    let dir = world.dir.path().to_owned();
+    let systemd = NotifySocket::new(&dir);
+    let service = world.spawn_with(&[("NOTIFY_SOCKET", systemd.path.as_os_str())]);
+    systemd.wait("ready", &world, |message| message.contains("READY=1"));
+    std::fs::create_dir(dir.join("letters")).unwrap();
+    std::fs::write(dir.join("letters/letter.txt"), "Subject: A pass\n\nFor {{ hire }}: {{ code }}\n").unwrap();
+    let good = std::fs::read_to_string(settings_file(&world)).unwrap();
+    let own_letters = format!("[mail]\ntemplates = \"{}/letters\"\n", dir.display());
+    for (what, settings, said) in [
+        ("an unknown key", good.replace("settle =", "setle ="), Some("feed.settle")),
+        ("no secret of the only tenant", good.replace("secret-client", "gone"), Some("no tenant is usable")),
+        ("a letter without its other half", good.replace("[mail]\n", &own_letters), Some("letter.html is missing")),
+        ("good ones", good.replace("Service desk", "Help desk"), None),
+    ] {
+        assert_ne!(settings, good, "{what}");
+        std::fs::write(settings_file(&world), settings).unwrap();
+        let tested = firstpass(&dir, &["config", "test"]).await;
+        systemd.forget();
+        service.hang_up();
+        let answer = systemd.wait("an answer", &world, |message| message.starts_with("READY=1"));
+        let Some(said) = said else {
+            assert_eq!((tested.status, answer.as_str()), (0, "READY=1\nSTATUS=serving\n"), "{}", tested.stderr);
+            assert!(tested.stdout.ends_with("a start or a reload takes these settings\n"), "{}", tested.stdout);
+            continue;
+        };
+        assert_eq!(tested.status, 78, "{what}: {}{}", tested.stdout, tested.stderr);
+        assert!(tested.stderr.contains(said), "{what}: {}", tested.stderr);
+        assert!(answer.contains("the new ones cannot be used"), "{what}: {answer}");
+        world.wait_for("the words", 10, |world| world.log().contains(said));
+    }
 }
 
 /// The settings of a world with a text replaced.
