@@ -31,9 +31,9 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn of_kind(kind: &str) -> Value {
-    let all = yaml_files(&deploy("kubernetes")).into_iter().flat_map(|path| documents(&path));
+    let all = yaml_files(&deploy("kubernetes/base")).into_iter().flat_map(|path| documents(&path));
     let mut found: Vec<Value> = all.filter(|document| document["kind"] == kind).collect();
-    assert!(!found.is_empty(), "no {kind} in deploy/kubernetes");
+    assert!(!found.is_empty(), "no {kind} in deploy/kubernetes/base");
     found.remove(0)
 }
 
@@ -152,14 +152,14 @@ fn the_settings_of_the_manifests_are_settings() {
 
 #[test]
 fn kustomizations_name_every_file_and_no_other() {
-    for (folder, patch) in [("kubernetes", None), ("kubernetes/federated", Some("token.yaml"))] {
+    for (folder, patch) in [("kubernetes/base", None), ("kubernetes/federated", Some("token.yaml"))] {
         let kustomization = documents(&deploy(folder).join("kustomization.yaml")).remove(0);
         let mut named: Vec<String> = kustomization["resources"]
             .as_array()
             .unwrap()
             .iter()
             .map(|name| name.as_str().unwrap().to_owned())
-            .filter(|name| name != "..")
+            .filter(|name| name != "../base")
             .chain(patch.map(str::to_owned))
             .collect();
         named.sort();
@@ -171,6 +171,60 @@ fn kustomizations_name_every_file_and_no_other() {
             .collect();
         assert_eq!(named, there, "{folder}");
     }
+}
+
+/// As an admin applies them; without kubectl the test above has to do.
+#[test]
+fn kustomize_makes_both() {
+    for (folder, by) in [("base", "firstpass"), ("federated", "azure-identity-token")] {
+        let made = Command::new("kubectl").arg("kustomize").arg(deploy("kubernetes").join(folder)).output();
+        let Ok(made) = made else {
+            eprintln!("skipped: there is no kubectl");
+            return;
+        };
+        let text = String::from_utf8_lossy(&made.stdout);
+        assert!(made.status.success(), "{folder}: {}", String::from_utf8_lossy(&made.stderr));
+        let kinds = ["Namespace", "ConfigMap", "PersistentVolumeClaim", "Deployment", "Service", "NetworkPolicy"];
+        for kind in kinds {
+            assert!(text.contains(&format!("kind: {kind}\n")), "{folder}: no {kind}\n{text}");
+        }
+        assert!(text.contains(&format!("name: {by}\n")), "{folder}\n{text}");
+    }
+}
+
+/// The alerts ask for `job="firstpass"`, which Prometheus' operator takes from the label that is named here.
+#[test]
+fn prometheus_finds_the_pod_as_the_job_that_the_alerts_ask_for() {
+    let monitor = documents(&deploy("kubernetes/monitoring/servicemonitor.yaml")).remove(0);
+    let (service, labels) = (of_kind("Service"), of_kind("Service")["metadata"]["labels"].clone());
+    for (label, value) in monitor["spec"]["selector"]["matchLabels"].as_object().unwrap() {
+        assert_eq!(&labels[label], value);
+    }
+    assert_eq!(labels[monitor["spec"]["jobLabel"].as_str().unwrap()], "firstpass");
+    assert_eq!(monitor["metadata"]["namespace"], service["metadata"]["namespace"]);
+    assert_eq!(monitor["spec"]["endpoints"][0]["port"], service["spec"]["ports"][0]["name"]);
+    let rules = std::fs::read_to_string(deploy("prometheus/firstpass.rules.yml")).unwrap();
+    assert!(rules.contains("job=\"firstpass\""));
+}
+
+/// Names by NodeLocal DNS, which listens on a link-local address, and both families of addresses; a node's
+/// own identity and metadata by neither.
+#[test]
+fn the_network_policy_lets_names_and_both_families_out_and_no_metadata() {
+    let policy = of_kind("NetworkPolicy");
+    let out = policy["spec"]["egress"].as_array().unwrap();
+    let blocks = |rule: &Value| {
+        let to = rule["to"].as_array().unwrap().iter();
+        to.filter_map(|to| to.get("ipBlock").cloned()).collect::<Vec<Value>>()
+    };
+    let wide: Vec<Value> = out.iter().flat_map(blocks).filter(|block| block.get("except").is_some()).collect();
+    let cidrs: Vec<&Value> = wide.iter().map(|block| &block["cidr"]).collect();
+    assert_eq!(cidrs, ["0.0.0.0/0", "::/0"]);
+    assert_eq!(wide[0]["except"], serde_json::json!(["169.254.0.0/16"]));
+    assert_eq!(wide[1]["except"], serde_json::json!(["fe80::/10", "fd00:ec2::254/128"]));
+    let names = out.iter().find(|rule| blocks(rule).iter().any(|block| block["cidr"] == "169.254.20.10/32"));
+    let ports = names.expect("NodeLocal DNS")["ports"].as_array().unwrap();
+    assert!(ports.iter().all(|port| port["port"] == 53), "{ports:?}");
 }
 
 #[test]
@@ -186,9 +240,15 @@ fn compose_is_as_closed_as_kubernetes_and_as_the_image() {
     let pod = &of_kind("Deployment")["spec"]["template"]["spec"];
     let user = format!("{}:{}", pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsGroup"]);
     assert_eq!(service["user"], user.as_str());
-    let test = service["healthcheck"]["test"].as_array().unwrap();
-    let command: Vec<&str> = test[1..].iter().map(|word| word.as_str().unwrap()).collect();
-    assert!(containerfile.contains(&format!("CMD [\"{}\"]", command.join("\", \""))), "{command:?}");
+    // podman-restart.service starts nothing else after a reboot.
+    assert_eq!(service["restart"], "always");
+    assert_eq!(service["container_name"], "firstpass", "the guides call it so");
+    // podman-compose knows no `configs` of the top level, and makes a shell's command of a health check.
+    assert!(compose.get("configs").is_none() && service.get("healthcheck").is_none());
+    assert!(containerfile.contains("CMD [\"/usr/bin/firstpass\", \"health\"]"));
+    let volumes: Vec<&str> =
+        service["volumes"].as_array().unwrap().iter().map(|volume| volume.as_str().unwrap()).collect();
+    assert!(volumes.contains(&"./firstpass.toml:/etc/firstpass/firstpass.toml:ro,Z"), "{volumes:?}");
     // A file of settings that cannot be read, and a full disk, are nothing that a restart mends.
     let liveness = serde_json::json!({"path": "/livez", "port": "metrics"});
     assert_eq!(pod["containers"][0]["livenessProbe"]["httpGet"], liveness);
@@ -206,7 +266,7 @@ fn they_are_valid_by_the_schemas_of_their_platforms() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut files = yaml_files(&deploy("kubernetes"));
+    let mut files = yaml_files(&deploy("kubernetes/base"));
     files.push(deploy("kubernetes/federated/serviceaccount.yaml"));
     files.retain(|path| path.file_name().unwrap() != "kustomization.yaml");
     let [_, federated] = deployments();
