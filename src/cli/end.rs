@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::out::escape;
 use crate::config::SettingsError;
+pub use crate::rules::words::chain;
 use crate::store::{OperateError, StoreError};
 
 /// A command that did its work.
@@ -57,22 +58,6 @@ pub(super) fn exit(ended: Result<End, Trouble>) -> ExitCode {
         let _ = writeln!(stderr, "firstpass: {}", escape(line));
     }
     ExitCode::from(status)
-}
-
-/// An error with its sources, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let more = inner.to_string();
-        // Some errors say their source in their own text already.
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = inner.source();
-    }
-    text
 }
 
 impl From<io::Error> for Trouble {

@@ -19,6 +19,7 @@ use super::failure;
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::counts::{Answered, Counts};
+use crate::rules::words::chain;
 
 const USER_AGENT: &str = concat!("firstpass/", env!("CARGO_PKG_VERSION"));
 /// Shorter than the idle times of common load balancers, so that reads seldom meet a dead connection.
@@ -187,13 +188,5 @@ fn text(headers: &HeaderMap<HeaderValue>, name: &str) -> Option<String> {
 
 /// An error with its causes, without the address (it may hold a person's name).
 pub(super) fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut out = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        out.push_str(": ");
-        out.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    failure::plain(&out)
+    failure::plain(&chain(&error.without_url()))
 }

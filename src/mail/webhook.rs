@@ -17,7 +17,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::config::{Webhook, WebhookUrl, web_url};
-use crate::rules::words::masked;
+use crate::rules::words::{chain, masked};
 
 const USER_AGENT: &str = concat!("firstpass/", env!("CARGO_PKG_VERSION"));
 /// A receiver answers before it works (Standard Webhooks advises 15 to 30 s); notices wait in a row.
@@ -199,13 +199,5 @@ async fn first_words(mut response: reqwest::Response) -> String {
 
 /// An error with its causes, without the URL, which may be a secret.
 fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut out = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        out.push_str(": ");
-        out.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    masked(&out)
+    masked(&chain(&error.without_url()))
 }

@@ -20,6 +20,28 @@ pub fn masked(text: &str) -> String {
     line
 }
 
+/// An error with its causes, in one line.
+///
+/// ```
+/// use firstpass::rules::words::chain;
+/// let error = std::io::Error::other("the disk is full");
+/// assert_eq!(chain(&error), "the disk is full");
+/// ```
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        // Some errors say their source in their own text already.
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = inner.source();
+    }
+    text
+}
+
 /// `<mia@contoso.example>:` → `<…@contoso.example>:`
 pub fn mask_word(word: &str, line: &mut String) {
     match word.split_once('@') {

@@ -30,7 +30,7 @@ pub use self::target::{Engine, Target, Trust};
 use crate::config::{SecretError, Sql};
 use crate::rules::headers::HeaderError;
 use crate::rules::record::{HireRecord, Reject, readable_id};
-use crate::rules::words::masked;
+use crate::rules::words::{chain, masked};
 
 /// What is asked, and under which rules.
 #[derive(Debug, Clone, Copy)]
@@ -105,16 +105,6 @@ impl From<HeaderError> for SqlError {
     fn from(error: HeaderError) -> Self {
         Self::Shape(error.to_string())
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Asks and writes the rows to `out` as CSV: a header, then every row quoted, columns that a field
