@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::hire::Reason;
+use super::hire::{HireKey, PassState, Reason};
 
 /// `[guard]` of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +207,28 @@ pub struct AccountFacts {
     pub groups: Vec<Uuid>,
 }
 
+/// What we have on record about passes of the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OurPasses {
+    /// Graph's ids of all that we ever made for it, for whichever hire.
+    pub ids: Vec<String>,
+    /// One that another hire has.
+    pub other: Option<OtherPass>,
+}
+
+/// A pass of the same account that we made, or may have made, for another hire; it is unsettled or live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherPass {
+    /// Whose.
+    pub hire: HireKey,
+    /// Where it stands.
+    pub state: PassState,
+    /// Graph's id, once known.
+    pub graph_id: Option<String>,
+    /// Its end, once known.
+    pub until: Option<DateTime<Utc>>,
+}
+
 /// A no with its reason and a sentence that says what to do. Holds ids, never names or addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -272,12 +294,12 @@ pub fn account(found: Found<Account>) -> Result<Account, Refusal> {
     }
 }
 
-/// May the account get a pass, and which? `ours` are the Graph ids of our own pass rows.
+/// May the account get a pass, and which? `ours` is asked of the state after `facts` were read.
 pub fn judge(
     rules: &GuardRules,
     wish: &PassRules,
     facts: &AccountFacts,
-    ours: &[String],
+    ours: &OurPasses,
     now: DateTime<Utc>,
 ) -> Result<Order, Refusal> {
     if let Some(role) = facts.roles.first() {
@@ -287,6 +309,10 @@ pub fn judge(
                 "the account holds the directory role {role}, directly or through a group; firstpass never makes passes for role holders. Onboard this person by hand, then `firstpass hire cancel`"
             ),
         ));
+    }
+    // Whatever `foreign_pass` says: this one is in the hands of somebody whom we wrote to.
+    if let Some(other) = &ours.other {
+        return Err(two_hires(other));
     }
     if rules.registered_methods == Leave::Refuse
         && let Some(method) = facts.methods.iter().find(|method| counts(method, &rules.ignore_methods))
@@ -301,7 +327,7 @@ pub fn judge(
     }
     let order = within_policy(wish, &facts.policy, facts)?;
     if rules.foreign_pass == ForeignPass::Refuse
-        && let Some(pass) = facts.passes.iter().find(|pass| pass.is_live(now) && !ours.contains(&pass.id))
+        && let Some(pass) = facts.passes.iter().find(|pass| pass.is_live(now) && !ours.ids.contains(&pass.id))
     {
         return Err(Refusal::new(
             Reason::ForeignPass,
@@ -312,6 +338,23 @@ pub fn judge(
         ));
     }
     Ok(order)
+}
+
+/// Two hires, one account: whoever came first has the pass.
+fn two_hires(other: &OtherPass) -> Refusal {
+    let has = match other.until.filter(|_| other.state == PassState::Mailed) {
+        Some(until) => {
+            format!("has a live pass for this account, until {}", until.to_rfc3339_opts(SecondsFormat::Secs, true))
+        }
+        None => "has a pass for this account that is under way or not gone yet".to_owned(),
+    };
+    Refusal::new(
+        Reason::UserAmbiguous,
+        format!(
+            "two hires name one account: {} {has}. Find out which row is right, and withdraw the other in the feed or `firstpass hire cancel` it; a pass that is cancelled is deleted, and the other hire gets one. {BY_ITSELF}",
+            other.hire
+        ),
+    )
 }
 
 /// Password, e-mail and passes never count; unknown kinds do.

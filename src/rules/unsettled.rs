@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::guard::ListedPass;
+use super::guard::{ListedPass, OurPasses};
+use super::hire::HireKey;
 
 /// The intent as it stands in its row.
 #[derive(Debug, Clone)]
@@ -102,12 +103,14 @@ pub enum Watched {
     Ended,
     /// Somebody else's pass stands in its place.
     Replaced,
+    /// A pass that we made for another hire of this account does (I4 is broken, by an older state or a late POST).
+    ReplacedByOurs(HireKey),
     /// It is not listed.
     Missing,
 }
 
 /// Looks for our pass `id`, valid until `until`, in the list.
-pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], known: &[String], now: DateTime<Utc>) -> Watched {
+pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], ours: &OurPasses, now: DateTime<Utc>) -> Watched {
     if let Some(pass) = listed.iter().find(|pass| pass.id == id) {
         return if pass.is_used() {
             Watched::Used
@@ -117,10 +120,17 @@ pub fn watched(id: &str, until: DateTime<Utc>, listed: &[ListedPass], known: &[S
             Watched::Unused
         };
     }
+    let live = |pass: &&ListedPass| pass.is_live(now);
+    let other = ours
+        .other
+        .as_ref()
+        .filter(|other| listed.iter().filter(live).any(|pass| Some(&pass.id) == other.graph_id.as_ref()));
     if now >= until {
         Watched::Ended
-    } else if listed.iter().any(|pass| pass.is_live(now) && !known.contains(&pass.id)) {
+    } else if listed.iter().filter(live).any(|pass| !ours.ids.contains(&pass.id)) {
         Watched::Replaced
+    } else if let Some(other) = other {
+        Watched::ReplacedByOurs(other.hire.clone())
     } else {
         Watched::Missing
     }

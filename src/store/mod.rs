@@ -3,9 +3,10 @@
 //! What is wanted and what is out there are two rows (hire, pass). Each change of state is a counted
 //! compare-and-set under a claim and appends its event in the same transaction; nothing here waits
 //! for a network, reads a clock or holds the code of a pass. `now` comes second everywhere.
-//! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass),
+//! Read on in [`rows`] (what is kept), `claims` (who may act), `passes` (the life of a pass), `account` (whose),
 //! `endings` (how it ends), `operate` (what admins do), `notices` and `outbox` (what they are told), `review` (what they see), `intake` (feeds).
 
+mod account;
 mod backup;
 mod claims;
 mod condition;

@@ -6,21 +6,25 @@
 //! `claims`.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use uuid::Uuid;
 
+use super::account::{ONE_AT_A_TIME, may_live};
 use super::engine::{Sql, in_transaction, on_reader, sql};
 use super::raw::{instant, maybe_ms, ms};
 use super::step::{EVEN_LATE, held, tell};
 use super::{Claimed, Store, StoreError};
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 
-const INTEND: Sql = sql!(
+/// Not while another hire's pass of this account may live (I4), whoever checked what before.
+const INTEND: Sql = sql!(concat!(
     "INSERT INTO pass (hire_id, state, claim_token, user_id, start_at, lifetime_min, one_time, recipient,
                        manager_id, made_at, hire_revision)
-     VALUES ($1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     SELECT $1, 'intended', $2, $3, $4, $5, $6, $7, $8, $9, $10
+     WHERE NOT EXISTS (SELECT 1 FROM pass p WHERE p.user_id = $3 AND p.hire_id <> $1 AND ",
+    may_live!("$9"),
+    ")
      ON CONFLICT (hire_id) WHERE state IN ('intended', 'issued', 'mailing', 'condemned') DO NOTHING
      RETURNING id"
-);
+));
 const HIRE_ISSUING: Sql = sql!(
     "UPDATE hire SET state = 'issuing', reason = NULL, what_to_do = '', tries = tries + 1, user_upn = $2,
        manager_upn = $3, channel = $4, changed = $5 WHERE id = $1"
@@ -58,7 +62,6 @@ const RECEIVED: Sql = sql!(
 );
 const HIRE_RECEIVED: Sql =
     sql!("UPDATE hire SET state = 'delivered', reason = NULL, what_to_do = '', changed = $2 WHERE id = $1");
-const OUR_GRAPH_IDS: Sql = sql!("SELECT graph_id FROM pass WHERE user_id = $1 AND graph_id IS NOT NULL ORDER BY id");
 const LETTERS: Sql = sql!(
     "SELECT mailed_at AS at FROM pass WHERE mailed_at > $1
      UNION ALL SELECT told_at FROM pass WHERE told_at > $1 ORDER BY 1"
@@ -67,7 +70,8 @@ const LETTERS: Sql = sql!(
 impl Store {
     /// Writes the intent, before the POST: pass row `intended`, hire `issuing`, tries + 1.
     ///
-    /// `None`: the claim is no longer ours, the revision moved, or an older pass is unsettled.
+    /// `None`: the claim is no longer ours, the revision moved, an older pass is unsettled, or another
+    /// hire's pass of the same account is unsettled or live.
     /// Nothing was written then, and no POST may follow.
     pub async fn intend(
         &self,
@@ -81,6 +85,7 @@ impl Store {
             if revision != Some(claimed.hire.revision) {
                 return Ok(None);
             }
+            sqlx::query(text(ONE_AT_A_TIME)).bind(ask.user.to_string()).execute(&mut *tx).await?;
             let pass_id: Option<i64> = sqlx::query_scalar(text(INTEND))
                 .bind(claimed.hire.id)
                 .bind(&token)
@@ -244,14 +249,6 @@ impl Store {
             true
         });
         Ok(counted)
-    }
-
-    /// Graph ids of every pass of ours, ever, for this account.
-    pub async fn our_graph_ids(&self, user: Uuid) -> Result<Vec<String>, StoreError> {
-        Ok(on_reader!(self, |db, text| sqlx::query_scalar(text(OUR_GRAPH_IDS))
-            .bind(user.to_string())
-            .fetch_all(db)
-            .await)?)
     }
 
     /// When letters went out after `since` (passes, and "the code is void"), ascending.

@@ -32,7 +32,7 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, wanted: &Wanted) -> Result<
     attempt.seen = Some(Seen { user_upn: account.upn.clone(), manager_upn: String::new(), channel: String::new() });
 
     let facts = account_facts(attempt, wanted, account).await?;
-    let ours = attempt.work.store.our_graph_ids(id).await?;
+    let ours = attempt.work.store.our_passes(attempt.now(), id, attempt.hire().id).await?;
     let order = or_refused(attempt, wanted, guard::judge(&rules.guard, &rules.pass, &facts, &ours, attempt.now()))?;
 
     let facts_of_channel = channel_facts(attempt, wanted, id).await?;

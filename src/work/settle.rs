@@ -168,8 +168,11 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
 async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
     let listed = list(attempt, pass.user_id).await?;
     let store = &attempt.work.store;
-    let known = store.our_graph_ids(pass.user_id).await?;
-    let Some(late) = unsettled::made_late_by(&intent_of(pass), &listed, &known) else { return Ok(Left::Nothing) };
+    let ours = store.our_passes(attempt.now(), pass.user_id, pass.hire_id).await?;
+    if ours.other.is_some_and(|other| other.graph_id.is_none()) {
+        return Ok(Left::Nothing); // what is listed may be another hire's, made this moment
+    }
+    let Some(late) = unsettled::made_late_by(&intent_of(pass), &listed, &ours.ids) else { return Ok(Left::Nothing) };
     if !store.adopt(&attempt.claimed, attempt.now(), pass.id, &late.id, Cause::LostAnswer.as_str()).await? {
         return Ok(Left::Blocked(attempt.now() + TimeDelta::minutes(1)));
     }
@@ -235,10 +238,10 @@ async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> R
     let listed = list(attempt, pass.user_id).await?;
     attempt.clock_agrees().await?; // a pass has not ended because our clock says so
     let store = &attempt.work.store;
-    let known = store.our_graph_ids(pass.user_id).await?;
     let (now, key) = (attempt.now(), attempt.key());
+    let ours = store.our_passes(now, pass.user_id, pass.hire_id).await?;
     let id = pass.graph_id.as_deref().unwrap_or_default();
-    let (outcome, why) = match unsettled::watched(id, until, &listed, &known, now) {
+    let (outcome, why) = match unsettled::watched(id, until, &listed, &ours, now) {
         Watched::Unused => {
             let at = unsettled::next_watch(pass.mailed_at.unwrap_or(now), pass.from.unwrap_or(now), until, now);
             // Planned before that hour was over, and looked at after it: once.
@@ -255,18 +258,22 @@ async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> R
             store.looked(&attempt.claimed, now, pass.id, 1, Some(at)).await?;
             return Ok(Left::Mailed(at));
         }
-        Watched::Used => (Outcome::Used, "the pass was used"),
-        Watched::Ended => (Outcome::Ended, "the pass has ended"),
+        Watched::Used => (Outcome::Used, "the pass was used".to_owned()),
+        Watched::Ended => (Outcome::Ended, "the pass has ended".to_owned()),
+        Watched::ReplacedByOurs(other) => {
+            warn!(event = "pass-replaced", hire = %key, "{key}: the pass of {other}, who has the same account, stands in the place of ours");
+            (Outcome::Replaced, format!("the pass of {other}, who has the same account, stands in the place of ours"))
+        }
         Watched::Replaced => {
             warn!(event = "pass-replaced", hire = %key, "{key}: somebody else's pass stands in the place of ours; firstpass does not fight it");
-            (Outcome::Replaced, "somebody else's pass stands in the place of ours")
+            (Outcome::Replaced, "somebody else's pass stands in the place of ours".to_owned())
         }
         Watched::Missing => {
             warn!(event = "pass-deleted-elsewhere", hire = %key, "{key}: our pass was deleted by somebody else");
-            (Outcome::Deleted, "the pass was deleted by somebody else")
+            (Outcome::Deleted, "the pass was deleted by somebody else".to_owned())
         }
     };
-    store.over(&attempt.claimed, now, pass.id, Some(outcome), why).await?;
+    store.over(&attempt.claimed, now, pass.id, Some(outcome), &why).await?;
     Ok(Left::Past)
 }
 

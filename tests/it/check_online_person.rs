@@ -42,6 +42,18 @@ async fn what_would_happen_for_one_person_and_why() {
     let pass = world.tenant.foreign_pass(world.id_of(ADA), Some(Clock::System.now() + TimeDelta::hours(1)), 60, true);
     text += &told(&world, "has somebody's pass", ADA, 1).await;
     assert!(!text.contains(&pass.code), "no code is ever printed");
+    // As if it were ours, and another hire's (F69).
+    let ada = world.id_of(ADA).to_string();
+    let theirs = format!(
+        "INSERT INTO pass (hire_id, state, claim_token, user_id, graph_id, lifetime_min, one_time, recipient, manager_id,
+           made_at, hire_revision, valid_until)
+         VALUES (2, 'mailed', 't', '{ada}', '{}', 60, 1, 'r', '{ada}', 0, 1, 2100000000000)",
+        pass.id
+    );
+    world.with_state(theirs).await;
+    text += &told(&world, "another hire has a pass for the account", ADA, 1).await;
+    text += &told(&world, "by the object id, which no row names", &ada, 1).await;
+    world.with_state("DELETE FROM pass".to_owned()).await;
     world.tenant.edit(|d| {
         d.add(ModelUser::external_guest("eve#EXT#@contoso.example", "Eve"));
         d.permissions.retain(|name| name != "UserAuthenticationMethod.Read.All");

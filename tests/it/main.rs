@@ -47,6 +47,7 @@ mod letters;
 mod metrics;
 mod mornings;
 mod notices;
+mod one_account;
 mod outages;
 mod play;
 mod restore;

@@ -87,7 +87,7 @@ fn the_policy_cuts_the_wish() {
         policy: Policy { one_time: true, ..policy() },
         groups: Vec::new(),
     };
-    let order = guard::judge(&rules, &wish, &facts, &[], at("2027-03-01T06:00:00Z")).unwrap();
+    let order = guard::judge(&rules, &wish, &facts, &guard::OurPasses::default(), at("2027-03-01T06:00:00Z")).unwrap();
     assert_eq!((order.lifetime_min, order.one_time, order.cuts.len()), (480, true, 2));
 }
 

@@ -11,7 +11,7 @@ use crate::cli::words::next_sentence;
 use crate::config::Tenant as Served;
 use crate::entra::Tenant;
 use crate::rules::channel;
-use crate::rules::guard::{self, Account, AccountFacts, Found};
+use crate::rules::guard::{self, Account, AccountFacts, Found, OurPasses};
 use crate::rules::hire::{State, UserRef};
 use crate::rules::verdict::Failure;
 use crate::store::{HireRow, Store};
@@ -30,6 +30,9 @@ pub(super) struct Asked<'a> {
 /// A question that has no answer, as the service would say it.
 struct Unanswered(String);
 
+/// Row ids begin at 1.
+const NO_HIRE: i64 = 0;
+
 /// Asks.
 pub(super) async fn of_person(asked: &Asked<'_>, found: &mut Findings) {
     let what = format!("user {}", asked.name);
@@ -40,7 +43,7 @@ pub(super) async fn of_person(asked: &Asked<'_>, found: &mut Findings) {
     of_record(&what, hire.as_ref(), asked.now, found);
     match of_account(asked, &what, found).await {
         Ok(Some(account)) => {
-            if let Err(Unanswered(text)) = of_guards(asked, &what, account.clone(), found).await {
+            if let Err(Unanswered(text)) = of_guards(asked, &what, account.clone(), hire.as_ref(), found).await {
                 found.wrong(Key::User, &what, text);
             }
             if let Err(Unanswered(text)) = of_channel(asked, &what, &account, hire.as_ref(), found).await {
@@ -88,7 +91,13 @@ async fn of_account(asked: &Asked<'_>, what: &str, found: &mut Findings) -> Resu
     Ok(account)
 }
 
-async fn of_guards(asked: &Asked<'_>, what: &str, account: Account, found: &mut Findings) -> Result<(), Unanswered> {
+async fn of_guards(
+    asked: &Asked<'_>,
+    what: &str,
+    account: Account,
+    hire: Option<&HireRow>,
+    found: &mut Findings,
+) -> Result<(), Unanswered> {
     let (client, rules, id) = (asked.client, &asked.served.rules, account.object_id);
     let held = answered("directory roles", "RoleManagement.Read.Directory", client.roles(id).await)?;
     let methods = answered("registered methods", "UserAuthenticationMethod.Read.All", client.methods(id).await)?;
@@ -96,16 +105,22 @@ async fn of_guards(asked: &Asked<'_>, what: &str, account: Account, found: &mut 
     let groups = client.groups_of(id, &policy.groups()).await;
     let groups = answered("group membership", "GroupMember.Read.All", groups)?;
     let passes = answered("existing passes", "UserAuthMethod-TAP.ReadWrite.All", client.passes(id).await)?;
-    let ours = match asked.store {
-        Some(store) => store.our_graph_ids(id).await.unwrap_or_default(),
-        None => Vec::new(),
+    let mut ours = match asked.store {
+        Some(store) => store.our_passes(asked.now, id, hire.map_or(NO_HIRE, |hire| hire.id)).await.unwrap_or_default(),
+        None => OurPasses::default(),
     };
+    // Without a hire that was asked about, whoever has a pass is no rival.
+    let has = if hire.is_none() { ours.other.take() } else { None };
     let n_passes = passes.iter().filter(|pass| pass.is_live(asked.now)).count();
     let facts = AccountFacts { account, methods, roles: held, passes, policy, groups };
     match guard::judge(&rules.guard, &rules.pass, &facts, &ours, asked.now) {
         Ok(order) => {
             let uses = if order.one_time { "usable once" } else { "usable several times" };
-            let live = if n_passes == 0 { "has no live pass" } else { "has a live pass that firstpass made" };
+            let live = match (n_passes, has) {
+                (0, _) => "has no live pass".to_owned(),
+                (_, None) => "has a live pass that firstpass made".to_owned(),
+                (_, Some(other)) => format!("has a live pass that firstpass made for {}", other.hire),
+            };
             let text = format!("no guard objects; {live}; would get one of {} minutes, {uses}", order.lifetime_min);
             found.ok(Key::User, what, text);
             order.cuts.into_iter().for_each(|cut| found.note(Key::User, what, cut));

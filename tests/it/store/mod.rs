@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::pg;
 
+mod account;
 mod claims;
 mod gates;
 mod notices;
@@ -121,14 +122,19 @@ pub(crate) async fn hire_of(store: &Store, tenant: &str, employee_id: &str, look
 }
 
 pub(crate) fn cleared() -> Cleared {
+    cleared_for(USER)
+}
+
+/// For an account of that object id.
+pub(crate) fn cleared_for(user: Uuid) -> Cleared {
     let account = Account {
-        object_id: USER,
+        object_id: user,
         upn: "ada@contoso.example".into(),
         display_name: "Ada".into(),
         enabled: Some(true),
         kind: AccountKind::Member,
     };
-    let ask = PassAsk { user: USER, start: Some(at(8, 0)), lifetime_min: 480, one_time: true };
+    let ask = PassAsk { user, start: Some(at(8, 0)), lifetime_min: 480, one_time: true };
     let channel = Channel {
         manager_id: MANAGER,
         manager_upn: "mia@contoso.example".into(),

@@ -5,8 +5,8 @@ use firstpass::store::{Filter, KeyText, PassRow, StoreError, View};
 use uuid::Uuid;
 
 use super::{
-    LEASE, MANAGER, USER, at, claim, cleared, deliver, hire, issued, number, on_both, only_hire, pending, postgres,
-    sql, sqlite,
+    LEASE, MANAGER, USER, at, claim, cleared, cleared_for, deliver, hire, issued, number, on_both, only_hire, pending,
+    postgres, sql, sqlite,
 };
 
 #[tokio::test]
@@ -123,7 +123,8 @@ async fn an_accepted_letter_is_recorded_late_and_twice_but_not_behind_a_new_hold
 
         hire(&store, "E2").await;
         let first = claim(&store, at(6, 0)).await.unwrap();
-        let intended = store.intend(&first, at(6, 0), cleared()).await.unwrap().unwrap();
+        let another = cleared_for(Uuid::from_u128(0x12));
+        let intended = store.intend(&first, at(6, 0), another).await.unwrap().unwrap();
         let pass = issued(&intended, "h");
         store.issued(&first, at(6, 0), &pass, 480).await.unwrap();
         assert!(store.mailing(&first, at(6, 0), 2, "m").await.unwrap());

@@ -1,0 +1,4 @@
+-- Whose pass an account has: one at a time, also when two hires name one account.
+PRAGMA user_version = 7;
+
+CREATE INDEX pass_account ON pass (user_id) WHERE state IN ('intended', 'issued', 'mailing', 'mailed', 'condemned');
