@@ -42,6 +42,7 @@ pub struct Counts {
     last_tick: Gauge,
     state_ok: Gauge,
     in_hand: Gauge,
+    settings_kept: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -155,6 +156,7 @@ impl Default for Counts {
             last_tick: Gauge::default(),
             state_ok: Gauge::default(),
             in_hand: Gauge::default(),
+            settings_kept: Gauge::default(),
         };
         counts.state_ok.set(1);
         for outcome in ["done", "failed"] {
@@ -194,6 +196,11 @@ impl Counts {
     pub fn letter_accepted(&self, tenant: &str, late: TimeDelta) {
         let late = late.to_std().unwrap_or_default().as_secs_f64();
         self.lateness.get_or_create(&OfTenant { tenant: tenant.to_owned() }).observe(late);
+    }
+
+    /// A reload was taken, or the old settings were kept.
+    pub fn settings_reloaded(&self, kept: bool) {
+        self.settings_kept.set(i64::from(kept));
     }
 
     /// One POST for a pass, and what came of it.
@@ -319,6 +326,11 @@ impl Counts {
             "firstpass_letters_in_hand",
             "Passes whose letter the mail server does not take now; their codes are in memory only, for ten minutes at most",
             self.in_hand.clone(),
+        );
+        to.register(
+            "firstpass_settings_refused",
+            "1 since a reload met settings that cannot be used and the old ones stayed, 0 after one that was taken",
+            self.settings_kept.clone(),
         );
     }
 }

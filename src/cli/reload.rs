@@ -32,6 +32,7 @@ pub(super) async fn keep_reloading(
         let work = Arc::clone(&current.borrow());
         match successor(&config, &work) {
             Ok(next) => {
+                work.counts.settings_reloaded(false);
                 if reloads.send(Arc::new(next)).await.is_err() {
                     return; // it is stopping
                 }
@@ -41,6 +42,7 @@ pub(super) async fn keep_reloading(
                     error!(event = "settings-bad", "{line}");
                 }
                 error!(event = "settings-bad", "the new settings cannot be used; the old ones stay in force");
+                work.counts.settings_reloaded(true);
                 systemd.kept();
             }
         }

@@ -42,6 +42,8 @@ async fn f26_bad_settings_are_told_and_good_ones_take_effect() {
     assert!(log.contains("setle") && log.contains("feed.settle"), "the key and the nearest known one: {log}");
     assert_eq!(super::get(port, "/healthz").body, "alive\n");
     assert_eq!(super::get(port, "/livez").body, "alive\n");
+    let refused = |n| super::get(port, "/metrics").body.contains(&format!("\nfirstpass_settings_refused {n}\n"));
+    assert!(refused(1), "the next start would end with 78, and a figure says so");
 
     // What cannot change while it runs is said; the rest takes effect, templates too.
     let letters = world.dir.path().join("letters");
@@ -58,6 +60,7 @@ async fn f26_bad_settings_are_told_and_good_ones_take_effect() {
     assert!(log.contains("state.url and state.group are read at the start only"), "{log}");
     assert!(log.contains("serve.listen is read at the start only"), "{log}");
     assert_eq!(super::get(port, "/healthz").body, "alive\n", "the port stays open");
+    assert!(refused(0));
     world.drop_today(1);
     world.wait_for("the letter", 60, |world| world.code_letters().len() == 1);
     let letter = world.code_letters().remove(0);
