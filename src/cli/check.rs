@@ -5,6 +5,7 @@
 //! no connection and no state. Reading order: `findings`, `files`, `tenant`, `mail`, `folder`,
 //! `database`, `people`, `person`.
 
+mod advice;
 mod database;
 mod files;
 mod findings;

@@ -181,7 +181,14 @@ impl Trouble {
             (Step::Sender, Self::Refused { code: 500.., .. }) => {
                 "; check mail.from, and whether this login may send as it"
             }
+            (
+                Step::Connect | Step::Starttls | Step::Login | Step::Token | Step::Sender,
+                Self::Refused { code: ..=499, .. },
+            ) => "; by its number that is for now: ask again in some minutes, as the service does by itself",
             (Step::Connect, _) => "; check mail.smtp.host and mail.smtp.port",
+            (Step::Starttls | Step::Login | Step::Token | Step::Sender, Self::Network(_) | Self::Silent(_)) => {
+                "; ask again in some minutes, as the service does by itself; the server's own log says more"
+            }
             _no_remedy => "",
         };
         let what = match self {
@@ -319,6 +326,9 @@ mod tests {
             text(Trouble::Network("Connection refused (os error 111)".to_owned()), Step::Connect),
             text(Trouble::Silent(Duration::from_secs(30)), Step::Connect),
             text(Trouble::Network("incomplete response".to_owned()), Step::Dot),
+            text(refused(454, "4.7.0 Temporary authentication failure"), Step::Login),
+            text(refused(421, "4.3.2 Service not available"), Step::Connect),
+            text(Trouble::Silent(Duration::from_secs(30)), Step::Sender),
         ];
         insta::assert_snapshot!(all.join("\n"));
     }

@@ -46,7 +46,10 @@ pub struct Said {
 
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.status, self.code, self.message)?;
+        match self.code.as_str() {
+            "" => write!(f, "{}: {}", self.status, self.message)?,
+            code => write!(f, "{} {code}: {}", self.status, self.message)?,
+        }
         if !self.request_id.is_empty() {
             write!(f, " (request-id {})", self.request_id)?;
         }

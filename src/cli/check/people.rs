@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use super::advice::advice;
 use super::findings::{Findings, Key};
 use crate::config::TenantRules;
 use crate::entra::Tenant;
@@ -85,7 +86,8 @@ pub(super) async fn of_people(client: &Tenant, rules: &TenantRules, feed: &str, 
             match answer {
                 Ok(answer) => looked.push((hire, answer)),
                 Err(failure) => {
-                    let text = format!("hire {} could not be looked up: {failure}", hire.employee_id);
+                    let (id, advice) = (&hire.employee_id, advice(&failure, "User.Read.All"));
+                    let text = format!("hire {id} could not be looked up: {failure}{advice}");
                     return found.wrong(Key::People, what, text);
                 }
             }

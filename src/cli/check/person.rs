@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::advice::advice;
 use super::findings::{Findings, Key};
 use super::people::channel_facts;
 use crate::cli::words::next_sentence;
@@ -154,5 +155,8 @@ async fn of_channel(
 }
 
 fn answered<T>(check: &str, permission: &str, got: Result<T, Failure>) -> Result<T, Unanswered> {
-    got.map_err(|failure| Unanswered(format!("could not check {check} (permission {permission}): {failure}")))
+    got.map_err(|failure| {
+        let advice = advice(&failure, permission);
+        Unanswered(format!("could not check {check} (permission {permission}): {failure}{advice}"))
+    })
 }

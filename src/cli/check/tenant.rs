@@ -5,6 +5,7 @@
 
 use chrono::TimeDelta;
 
+use super::advice::advice;
 use super::findings::{Findings, Key};
 use crate::config::{Tenant as Served, TenantRules};
 use crate::entra::Tenant;
@@ -40,7 +41,10 @@ pub(super) async fn of_tenant(served: &Served, client: &Tenant, found: &mut Find
     of_clock(&what, client, found);
     match policy {
         Ok(policy) => of_policy(&what, &served.rules.pass, &policy, found),
-        Err(failure) => found.wrong(Key::Policy, &what, format!("the pass policy cannot be read: {failure}")),
+        Err(failure) => {
+            let advice = advice(&failure, "Policy.Read.AuthenticationMethod");
+            found.wrong(Key::Policy, &what, format!("the pass policy cannot be read: {failure}{advice}"));
+        }
     }
     of_domains(&what, &served.rules, client, found).await;
     of_registration(&what, &held, client, found).await;
@@ -57,7 +61,7 @@ fn reach(served: &Served, failure: &Failure) -> String {
             format!("; let this host reach {hosts}, and name a private certificate authority in tenant.ca_file")
         }
         Failure::Throttled { .. } | Failure::Refused(_) | Failure::Unauthorized(_) | Failure::Unknown { .. } => {
-            String::new()
+            advice(failure, "")
         }
     }
 }
@@ -199,7 +203,8 @@ async fn of_domains(what: &str, rules: &TenantRules, client: &Tenant, found: &mu
     let verified = match client.domains().await {
         Ok(verified) => verified,
         Err(failure) => {
-            let text = format!("the verified domains cannot be read: {failure}");
+            let advice = advice(&failure, "Organization.Read.All");
+            let text = format!("the verified domains cannot be read: {failure}{advice}");
             return found.wrong(Key::Domains, what, text);
         }
     };
