@@ -8,7 +8,7 @@ use serde_json::json;
 use super::end::{End, Trouble};
 use super::open;
 use super::out::Out;
-use super::words::{at_hire, key, next_sentence, or_the_feeds, send_local, start_local, utc_text};
+use super::words::{at_hire, key, next_with_passes, or_the_feeds, send_local, start_local, utc_text};
 use crate::rules::hire::Outcome;
 use crate::store::{EventRow, Filter, HireRow, KeyText, PassRow, ReviewRow, Store, View};
 
@@ -26,7 +26,7 @@ pub async fn show(store: &Store, asked: &KeyText, out: Out) -> Result<End, Troub
     if out.is_json() {
         out.document(&json!({
             "engagements": rows,
-            "next": next_sentence(&hire, now),
+            "next": next_with_passes(&hire, &passes, now),
             "passes": passes.iter().map(pass_json).collect::<Vec<_>>(),
             "events": events,
         }))?;
@@ -53,7 +53,7 @@ fn story(
         lines.extend([String::new(), "Passes".to_owned()]);
         lines.extend(passes.iter().map(|pass| pass_line(hire, pass)));
     }
-    lines.extend([String::new(), "What comes next".to_owned(), format!("  {}", next_sentence(hire, now))]);
+    lines.extend([String::new(), "What comes next".to_owned(), format!("  {}", next_with_passes(hire, passes, now))]);
     lines
 }
 

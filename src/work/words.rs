@@ -1,10 +1,11 @@
 //! What will happen to a hire, in one sentence; `plan`, `hire show` and the daily digest say the same.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::rules::calendar::{Zone, local_text};
-use crate::rules::hire::{FeedStatus, OperatorStatus, State};
-use crate::store::HireRow;
+use crate::rules::hire::{FeedStatus, OperatorStatus, PassState, State};
+use crate::rules::unsettled::SETTLED_AFTER;
+use crate::store::{HireRow, PassRow};
 
 /// An instant as the views write it: `2027-03-01T08:00:00Z`.
 pub fn utc_text(at: DateTime<Utc>) -> String {
@@ -64,6 +65,26 @@ pub fn next_sentence(hire: &HireRow, now: DateTime<Utc>) -> String {
         State::Attention => attention(hire, now),
         State::Held => "nothing is sent until `firstpass hire release`".to_owned(),
         State::Cancelled => "no pass; a live one is deleted and its recipient told".to_owned(),
+    }
+}
+
+/// A request is under way for so long, at most.
+const ASKING: TimeDelta = TimeDelta::minutes(1);
+
+/// The same, knowing the hire's passes: a request whose answer is not on record says what is waited for.
+pub fn next_with_passes(hire: &HireRow, passes: &[PassRow], now: DateTime<Utc>) -> String {
+    let asked = passes.iter().filter(|pass| pass.state == PassState::Intended).map(|pass| pass.made_at).max();
+    let on_its_way = matches!(hire.state, State::Pending | State::Issuing | State::Sending);
+    match asked.filter(|at| on_its_way && wanted_otherwise(hire).is_none() && now - *at >= ASKING) {
+        None => next_sentence(hire, now),
+        Some(at) => {
+            let until = hire.look_at.map_or(at + SETTLED_AFTER, |look| look.max(at + SETTLED_AFTER));
+            let until = if until > now { format!("until {}", at_hire(hire, until)) } else { "now".to_owned() };
+            format!(
+                "Microsoft was asked for a pass at {}, and no answer is on record: it may have been made. It is looked for in the directory {until}; one that is found is deleted, and then a new one is made and mailed",
+                at_hire(hire, at)
+            )
+        }
     }
 }
 

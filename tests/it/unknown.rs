@@ -208,3 +208,25 @@ async fn f101_a_late_post_whose_delete_fails_at_first_still_costs_nobody_the_let
     assert_eq!(world.code_letters().len(), 2, "a letter that replaces the first\n{story}");
     world.finish().await;
 }
+
+/// "A worker has it in hand" would be half the truth for ten minutes.
+#[tokio::test]
+async fn a_request_without_an_answer_is_explained_with_how_long_it_is_looked_for() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.tenant.edit(|directory| directory.list_lag = std::time::Duration::from_mins(5));
+    world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
+    world.until("2027-03-01T06:00:01Z").await;
+    let key = firstpass::store::KeyText("E1".to_owned());
+    let mut told = Vec::new();
+    for minutes in [0, 2, 30] {
+        let store = &world.work().store;
+        let hire = store.find_hire(&key).await.unwrap();
+        let passes = store.passes_of(hire.id).await.unwrap();
+        let now = world.clock.now() + chrono::TimeDelta::minutes(minutes);
+        told.push(format!("{minutes} min: {}", firstpass::work::words::next_with_passes(&hire, &passes, now)));
+    }
+    insta::assert_snapshot!("request_without_an_answer", told.join("\n"));
+    world.until("2027-03-01T12:00:00Z").await;
+    world.finish().await;
+}
