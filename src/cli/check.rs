@@ -2,7 +2,7 @@
 //!
 //! Looks only: it sends no letter (but for `--mail`), and changes nothing in the tenant, a feed or the
 //! state. Every part has an end in time, also a folder on a share that hangs. With `--offline` it opens
-//! no connection and no state. Reading order: `findings`, `files`, `tenant`, `mail`, `folder`,
+//! no connection. Reading order: `findings`, `files`, `state`, `tenant`, `mail`, `folder`,
 //! `database`, `people`, `person`.
 
 mod advice;
@@ -14,6 +14,7 @@ mod mail;
 mod notices;
 mod people;
 mod person;
+mod state;
 mod tenant;
 mod zones;
 
@@ -108,9 +109,11 @@ impl<'a> Look<'a> {
 
     /// Everything, side by side; told in one order.
     async fn all(&self, config: &Path) -> Result<Findings, Trouble> {
+        let mut of_state = Findings::default();
+        let readable = state::of_state(self.settings, self.part, &mut of_state).await;
         let store = match &self.lenders {
-            Some(_) => self.state().await,
-            None => Ok(None),
+            Some(_) if readable => self.state().await,
+            Some(_) | None => Ok(None),
         };
         let state = store.as_ref().ok().and_then(Option::as_ref);
         let tenants = join_all(self.settings.tenants.iter().map(|tenant| self.of_tenant(tenant)));
@@ -124,7 +127,7 @@ impl<'a> Look<'a> {
         let notices = async |found: &mut Findings| notices::of_notices(self.settings, found).await;
         found.append(self.bounded(Key::Notices, "notices", notices).await);
         files::of_account(self.settings, &mut found);
-        files::of_state(self.settings, &mut found);
+        found.append(of_state);
         if let Err(why) = &store {
             found.wrong(Key::State, "state", why);
         }
@@ -149,11 +152,8 @@ impl<'a> Look<'a> {
         Ok(found)
     }
 
-    /// The state as it is, unchanged; `None` before the first run.
+    /// The state as it is, unchanged.
     async fn state(&self) -> Result<Option<Store>, String> {
-        if open::state_file(self.settings).is_some_and(|file| !file.exists()) {
-            return Ok(None);
-        }
         match timeout(self.part, Store::open_to_read(&self.settings.state.url)).await {
             Ok(Ok(store)) => Ok(Some(store)),
             Ok(Err(error)) => Err(chain(&error)),

@@ -185,7 +185,10 @@ async fn once(work: &Work, stopped: Vec<String>, stop: &CancellationToken, out: 
     if stop.is_cancelled() {
         passed.stopped.push("a signal ended this run before everything was done".to_owned());
     }
-    work.stop().await?;
+    let n_unwritten = work.stop().await?;
+    if n_unwritten > 0 {
+        passed.stopped.push(format!("{n_unwritten} accepted letter(s) could not be written down; the next run deletes their passes, and new letters replace them"));
+    }
     ended?;
     if let Some(teller) = teller.filter(|_| !stop.is_cancelled()) {
         tell(&teller, work).await;

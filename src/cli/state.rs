@@ -13,21 +13,24 @@ use super::out::Out;
 use super::words::utc_text;
 use super::{open, progress};
 use crate::config::Settings;
-use crate::store::{Condition, Copied, Store};
+use crate::store::{Condition, Copied, Older, Store, room};
 
 /// What of the state.
 #[derive(Debug, Subcommand)]
 pub enum Act {
-    /// Looks through the whole state: pages, values, versions, who serves it. Changes nothing.
+    /// Looks through the whole state: pages, values, versions, room, who serves it. Changes nothing.
     #[command(
-        after_help = "Example: firstpass state check\n\nExit status: 0 the state is whole, 1 it is damaged or cannot be read."
+        after_help = "Example: firstpass state check\n\nExit status: 0 the state is whole, 1 it is damaged, open to others or cannot be read, or its disk is full."
     )]
     Check,
     /// Copies the state while it is served, looks at the copy, and then gives it its name.
     #[command(after_help = "Example: firstpass state backup /var/backups/firstpass/state.db")]
     Backup {
-        /// The copy; it must not be there yet.
+        /// The copy; it must not be there yet, but for --replace.
         file: PathBuf,
+        /// Put it in the place of an older copy, once the new one was looked through.
+        #[arg(long)]
+        replace: bool,
         /// Say what would be copied, and copy nothing.
         #[arg(long)]
         dry_run: bool,
@@ -46,7 +49,10 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
     let settings = open::settings(config)?;
     match act {
         Act::Check => check(&settings, out).await,
-        Act::Backup { file, dry_run } => backup(&settings, &file, dry_run, out).await,
+        Act::Backup { file, replace, dry_run } => {
+            let older = if replace { Older::Replace } else { Older::Keep };
+            backup(&settings, (&file, older), dry_run, out).await
+        }
         Act::Migrate { dry_run } => migrate(&settings, dry_run, out).await,
     }
 }
@@ -56,6 +62,8 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
 struct Checked {
     path: String,
     bytes: u64,
+    /// What the disk still takes; null when nobody can say.
+    free_bytes: Option<u64>,
     /// As `chmod` writes it.
     mode: String,
     /// Version of the tables, and the one this firstpass works with.
@@ -77,12 +85,14 @@ async fn check(settings: &Settings, out: Out) -> Result<End, Trouble> {
     let looked = progress::watched("looking through the state", out, Store::condition(&settings.state.url)).await?;
     let closed = if settings.state.group.is_some() { 0o640 } else { 0o600 };
     let open = looked.mode & !closed != 0;
-    let whole = looked.faults.is_empty() && !open;
+    let has_room = looked.free.is_none_or(|free| free >= room::SCARCE);
+    let whole = looked.faults.is_empty() && !open && has_room;
     if out.is_json() {
         let hires = looked.hires.iter().map(|(state, n)| (state.clone(), (*n).into())).collect();
         out.document(&Checked {
             path: looked.path.display().to_string(),
             bytes: looked.bytes,
+            free_bytes: looked.free,
             mode: format!("{:04o}", looked.mode),
             version: looked.version,
             newest: looked.newest,
@@ -105,6 +115,11 @@ fn lines(looked: &Condition, close_to: Option<u32>) -> Vec<String> {
     let mut lines = vec![format!("{path}: {} KiB, mode {:04o}", looked.bytes.div_ceil(1024), looked.mode)];
     if let Some(mode) = close_to {
         lines.push(format!("wrong: others may read it; run: chmod {mode:04o} {path}"));
+    }
+    match looked.free {
+        Some(free) if free < room::SCARCE => lines.push(format!("wrong: {}", room::too_little(free))),
+        Some(free) => lines.push(format!("its disk has room for {}", room::in_mib(free))),
+        None => {}
     }
     for fault in &looked.faults {
         lines.push(format!("wrong: {fault}"));
@@ -143,15 +158,15 @@ struct Backed {
     dry_run: bool,
 }
 
-async fn backup(settings: &Settings, to: &Path, dry_run: bool, out: Out) -> Result<End, Trouble> {
+async fn backup(settings: &Settings, (to, older): (&Path, Older), dry_run: bool, out: Out) -> Result<End, Trouble> {
     let url = &settings.state.url;
     let from = open::state_file(settings).unwrap_or_default().display().to_string();
     let copied: Option<Copied> = if dry_run {
         Store::versions(url).await?;
-        Store::room_for_backup(to)?;
+        Store::room_for_backup(url, to, older).await?;
         None
     } else {
-        Some(progress::watched("copying the state", out, Store::backup(url, to)).await?)
+        Some(progress::watched("copying the state", out, Store::backup(url, to, older)).await?)
     };
     if out.is_json() {
         out.document(&Backed {

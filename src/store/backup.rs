@@ -4,17 +4,26 @@
 //! everybody may read and promises no fsync, so the file is made here first, and the copy gets its name
 //! only when it is on the disk and was found whole (F14). Nothing in the state is changed or migrated.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::condition::{faults, plainly};
-use super::open::{file_of, probe};
+use super::open::{file_of, probe, reading};
 use super::{Store, StoreError};
+
+/// What becomes of a file that bears the copy's name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Older {
+    /// It stays, and no copy is made.
+    Keep,
+    /// An older copy gives its name to the new one, once that was looked through; anything else stays.
+    Replace,
+}
 
 /// A copy that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +39,14 @@ pub struct Copied {
 }
 
 impl Store {
-    /// Copies the state that `url` names to `to`, which must not be there yet. Runs beside the service.
+    /// Copies the state that `url` names to `to`. Runs beside the service.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`]: a copy cannot be made there, or was found damaged; nothing stands under
-    /// that name then. Else as [`Store::open`].
-    pub async fn backup(url: &str, to: &Path) -> Result<Copied, StoreError> {
+    /// [`StoreError::Unusable`]: a copy cannot be made there, or was found damaged; what stood under that
+    /// name before stands there still. Else as [`Store::open`].
+    pub async fn backup(url: &str, to: &Path, older: Older) -> Result<Copied, StoreError> {
         let state = file_of(url)?;
-        let (folder, name) = place_of(to)?;
+        let (folder, name) = place_of(&state, to, older).await?;
         let mut from = plainly(&state).connect().await?;
         probe(&state, plainly(&state)).await?;
         let part = folder.join(format!(".{}.part", name.to_string_lossy()));
@@ -45,7 +54,10 @@ impl Store {
         let copied = copy(&mut from, &part, &file, to).await;
         from.close().await?;
         let copied = match copied {
-            Ok(copied) => publish(&part, to, &folder).map(|()| copied),
+            Ok(copied) => match place_of(&state, to, older).await {
+                Ok(_) => publish(&part, to, &folder).map(|()| copied),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         if copied.is_err() {
@@ -58,30 +70,55 @@ impl Store {
     /// Whether a copy could stand there, for a dry run.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`]: something is there already, or there is no folder to write to.
-    pub fn room_for_backup(to: &Path) -> Result<(), StoreError> {
-        let (folder, _) = place_of(to)?;
+    /// [`StoreError::Unusable`]: something is there that is not replaced, or there is no folder to write to.
+    pub async fn room_for_backup(url: &str, to: &Path, older: Older) -> Result<(), StoreError> {
+        let (folder, _) = place_of(&file_of(url)?, to, older).await?;
         let may = rustix::fs::access(&folder, Access::WRITE_OK | Access::EXEC_OK);
         may.map_err(|error| unusable(to, &error.into()))
     }
 }
 
-/// The folder and the name of a copy that is not there yet.
-fn place_of(to: &Path) -> Result<(PathBuf, &std::ffi::OsStr), StoreError> {
+/// The folder and the name of a copy that is not there yet, or may be replaced.
+async fn place_of<'t>(state: &Path, to: &'t Path, older: Older) -> Result<(PathBuf, &'t std::ffi::OsStr), StoreError> {
     let Some(name) = to.file_name() else {
         return Err(StoreError::Unusable(format!("{} names no file; give the backup a name", to.display())));
     };
-    if to.symlink_metadata().is_ok() {
-        return Err(StoreError::Unusable(format!(
-            "{} is there already, and a backup replaces nothing; name another file, or remove it first",
-            to.display()
-        )));
+    if let Ok(found) = to.symlink_metadata() {
+        let kept = |why: &str| StoreError::Unusable(format!("{} {why}; name another file", to.display()));
+        match older {
+            Older::Keep => {
+                return Err(kept("is there already, and a backup replaces nothing without --replace"));
+            }
+            Older::Replace if is_the_state(state, &found) => return Err(kept("is the state itself")),
+            // A log of writes beside it would be taken for the new copy's.
+            Older::Replace if beside(to).iter().any(|path| path.exists()) => {
+                return Err(kept("is open, or was when a program ended: there are files of SQLite's beside it"));
+            }
+            Older::Replace if !found.is_file() || probe(to, reading(to)).await.is_err() => {
+                return Err(kept("is no older copy of a state, and nothing else is replaced"));
+            }
+            Older::Replace => {}
+        }
     }
     let folder = match to.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),
     };
     Ok((folder, name))
+}
+
+/// By another name, too.
+fn is_the_state(state: &Path, found: &Metadata) -> bool {
+    state.metadata().is_ok_and(|state| (state.dev(), state.ino()) == (found.dev(), found.ino()))
+}
+
+/// What SQLite keeps beside a database that is open.
+fn beside(to: &Path) -> [PathBuf; 2] {
+    ["-wal", "-journal"].map(|end| {
+        let mut path = to.to_owned().into_os_string();
+        path.push(end);
+        PathBuf::from(path)
+    })
 }
 
 /// An empty file that only we may read, locked as long as it is written.
@@ -112,6 +149,7 @@ async fn copy(from: &mut SqliteConnection, part: &Path, file: &File, to: &Path) 
         StoreError::Unavailable(source) => {
             StoreError::Unusable(format!("the copy {} cannot be written: {source}", to.display()))
         }
+        StoreError::Full(_) => StoreError::Full(format!("the copy {}", to.display())),
         other => other,
     })?;
     file.sync_all().map_err(|error| unusable(to, &error))?;
@@ -136,7 +174,6 @@ async fn copy(from: &mut SqliteConnection, part: &Path, file: &File, to: &Path) 
 
 /// Gives the copy its name, on the disk too.
 fn publish(part: &Path, to: &Path, folder: &Path) -> Result<(), StoreError> {
-    place_of(to)?;
     let named = std::fs::rename(part, to).and_then(|()| File::open(folder)?.sync_all());
     named.map_err(|error| unusable(to, &error))
 }

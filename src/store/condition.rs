@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::open::{BUSY, SQLITE, file_of, newest, probe};
-use super::place;
+use super::open::{BUSY, SQLITE, file_of, newest, probe, reading};
 use super::{Lock, Store, StoreError};
+use super::{place, room};
 
 /// What `state check` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Condition {
     pub path: PathBuf,
     /// Size of the file, and of what SQLite keeps beside it.
     pub bytes: u64,
+    /// What its disk still takes; `None` when nobody can say.
+    pub free: Option<u64>,
     /// Permissions of the file, as in `chmod`.
     pub mode: u32,
     /// Version of its tables.
@@ -57,6 +59,10 @@ impl Store {
     /// As [`Store::open`]; a state that can be opened and is damaged is no error but has `faults`.
     pub async fn condition(url: &str) -> Result<Condition, StoreError> {
         let path = file_of(url)?;
+        Self::condition_of(path.clone()).await.map_err(|error| error.at(&path))
+    }
+
+    async fn condition_of(path: PathBuf) -> Result<Condition, StoreError> {
         let version = probe(&path, plainly(&path)).await?;
         let mut db = plainly(&path).connect().await?;
         let faults = faults(&mut db).await?;
@@ -66,6 +72,7 @@ impl Store {
         let found = std::fs::metadata(&path);
         let condition = Condition {
             bytes: ["", "-wal", "-shm"].iter().map(|end| size(&path, end)).sum(),
+            free: room::free(&path),
             mode: found.map_or(0, |found| found.mode() & 0o777),
             version,
             newest: newest(&SQLITE),
@@ -90,6 +97,24 @@ impl Store {
         Ok(Versions { found: probe(&path, plainly(&path)).await?, newest: newest(&SQLITE) })
     }
 
+    /// Whether the file is a state of ours and whole, for `check`: its pages, not each reference as in
+    /// [`Self::condition`]. Nothing is written, not even beside it.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::Corrupt`] when it is damaged.
+    pub async fn soundness(url: &str) -> Result<Versions, StoreError> {
+        let path = file_of(url)?;
+        let looked = async {
+            let found = probe(&path, reading(&path)).await?;
+            let mut db = reading(&path).connect().await?;
+            let first: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut db).await?;
+            db.close().await?;
+            if first == "ok" { Ok(found) } else { Err(damaged(&path, &first)) }
+        };
+        let found = looked.await.map_err(|error: StoreError| error.at(&path))?;
+        Ok(Versions { found, newest: newest(&SQLITE) })
+    }
+
     /// The lock of `run` on a state that is not opened yet.
     ///
     /// # Errors
@@ -97,6 +122,11 @@ impl Store {
     pub fn lock_before_opening(url: &str) -> Result<Lock, StoreError> {
         place::lock_beside(&file_of(url)?)
     }
+}
+
+/// What a damaged state means.
+pub(super) fn damaged(path: &Path, found: &str) -> StoreError {
+    StoreError::Corrupt(format!("the state {} is damaged ({found}); restore a backup", path.display()))
 }
 
 /// An existing file as it is, neither made nor migrated.

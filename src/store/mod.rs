@@ -23,6 +23,7 @@ mod place;
 mod raw;
 mod replan;
 mod review;
+pub mod room;
 pub mod rows;
 mod standing;
 mod step;
@@ -31,7 +32,7 @@ use std::path::PathBuf;
 
 use sqlx::{PgPool, SqlitePool};
 
-pub use backup::Copied;
+pub use backup::{Copied, Older};
 pub use condition::{Condition, Versions};
 pub use gates::Gate;
 pub use notices::{Gathered, Happened, Heap, NoticeCursor, NoticeItem};
@@ -63,9 +64,12 @@ pub enum Store {
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not answer, is full, or cannot be written: stop before any effect.
+    /// The database does not answer, or cannot be written: stop before any effect.
     #[error("the state cannot be read or written: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// No room is left for it: stop before any effect. Holds the file, or what is known of it.
+    #[error("the disk (or quota) of {0} is full; make room there")]
+    Full(String),
     /// The state cannot be opened here; says what to do.
     #[error("{0}")]
     Unusable(String),
@@ -97,6 +101,7 @@ impl From<sqlx::Error> for StoreError {
             Some(SQLITE_NOTADB) => {
                 Self::Foreign("the file that state.url names is no SQLite database; name another file".to_owned())
             }
+            Some(code) if room::is_no_room(code) => Self::Full("the state".to_owned()),
             Some(_) | None => Self::Unavailable(source),
         }
     }

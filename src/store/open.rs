@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool, SqliteConnection};
 
+use super::condition::damaged;
 use super::place::Place;
 use super::{Store, StoreError};
 
@@ -59,7 +60,7 @@ impl Store {
             Some("" | ":memory:") => {
                 Err(StoreError::Unusable("state.url names no file; the state must outlive the process".to_owned()))
             }
-            Some(path) => open_sqlite(PathBuf::from(path), open).await,
+            Some(path) => open_sqlite(PathBuf::from(path), open).await.map_err(|error| error.at(Path::new(path))),
         }
     }
 
@@ -70,7 +71,7 @@ impl Store {
     /// As [`Store::open`]; also when its tables are of an older version, since it may not be brought up to date.
     pub async fn open_to_read(url: &str) -> Result<Self, StoreError> {
         match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-            Some(path) => open_sqlite_to_read(PathBuf::from(path)).await,
+            Some(path) => open_sqlite_to_read(PathBuf::from(path)).await.map_err(|error| error.at(Path::new(path))),
             None => Self::open(url, &Open::default()).await,
         }
     }
@@ -124,10 +125,7 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
     if existed && !open.skip_check {
         let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&write).await?;
         if found != "ok" {
-            return Err(StoreError::Corrupt(format!(
-                "the state {} is damaged ({found}); restore a backup",
-                place.path.display()
-            )));
+            return Err(damaged(&place.path, &found));
         }
     }
     let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
@@ -151,12 +149,17 @@ pub(super) fn file_of(url: &str) -> Result<PathBuf, StoreError> {
     )))
 }
 
-async fn open_sqlite_to_read(path: PathBuf) -> Result<Store, StoreError> {
-    let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY);
+/// An existing file that stays as it is, byte for byte.
+pub(super) fn reading(path: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
     // A reader leaves an empty log of writes behind where there was none. Without one nobody has the state
     // open, and what a service writes that starts right now goes to its log first, not into the file.
     let log = PathBuf::from(format!("{}-wal", path.display()));
-    let options = if log.exists() { options } else { options.immutable(true) };
+    if log.exists() { options } else { options.immutable(true) }
+}
+
+async fn open_sqlite_to_read(path: PathBuf) -> Result<Store, StoreError> {
+    let options = reading(&path);
     let version = probe(&path, options.clone()).await?;
     if version < newest(&SQLITE) {
         return Err(StoreError::Unusable(format!(

@@ -241,11 +241,12 @@ impl Work {
         tokio::time::timeout_at(until.into(), trying).await.ok()
     }
 
-    /// SIGTERM: claim no more, one last try for what is in hand, then condemn and delete.
+    /// SIGTERM: claim no more, one last try for what is in hand, then condemn and delete. How many letters
+    /// are out that could not be written down: the next start deletes their passes and sends new ones.
     ///
     /// # Errors
     /// Of our own database.
-    pub async fn stop(&self) -> Result<(), StoreError> {
+    pub async fn stop(&self) -> Result<usize, StoreError> {
         self.claim_no_more();
         *lock(&self.last_tries_until) = Some(Instant::now() + self.settings.schedule.stop_within / 4);
         for held in self.in_hand.lock().await.iter_mut() {
@@ -254,17 +255,19 @@ impl Work {
         }
         let mut ended = self.round_in_hand().await;
         let held = std::mem::take(&mut *self.in_hand.lock().await);
+        let mut n_unwritten = 0;
         for one in held {
             let Some(served) = self.tenants.get(&one.claimed.hire.tenant) else { continue };
             let attempt = Attempt::new(self, served, one.claimed);
             if one.letter.sent == Sent::Accepted {
+                n_unwritten += 1;
                 continue;
             }
             // A state that cannot be written for one must not keep the passes of the others alive.
             let given_up = give_up(&attempt, &one.letter, Cause::Stopped).await;
             ended = ended.and(self.left(attempt, given_up).await);
         }
-        ended
+        ended.map(|()| n_unwritten)
     }
 }
 

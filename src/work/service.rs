@@ -102,12 +102,17 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
     info!(event = "stopping", "stopping: one last try for what is in hand");
     // The attempts under way had the other half.
     let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, work.stop()).await;
-    if let Ok(stopped) = ended {
-        stopped?;
-    } else {
-        error!(event = "unfinished", "not everything could be finished in time; it is settled at the next start");
+    match ended {
+        Ok(Ok(0)) => info!(event = "stopped", "stopped"),
+        Ok(Ok(n_unwritten)) => error!(
+            event = "unfinished",
+            "ended with {n_unwritten} accepted letter(s) that the state did not take; the next start deletes their passes, and new letters replace them"
+        ),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => {
+            error!(event = "unfinished", "not everything could be finished in time; it is settled at the next start");
+        }
     }
-    info!(event = "stopped", "stopped");
     Ok(())
 }
 

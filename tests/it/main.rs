@@ -36,6 +36,7 @@ mod check_online_faults;
 mod check_online_person;
 mod cli;
 mod crash;
+mod full_disk;
 mod guards;
 mod health;
 mod guides;

@@ -1,7 +1,7 @@
 //! A state that was brought back from a backup does not know what was sent since (F87, T28): the directory
 //! does, and it is asked before anything is made. `deploy/operations.md` says what to look at then.
 
-use firstpass::store::Store;
+use firstpass::store::{Older, Store};
 
 use crate::world::World;
 
@@ -10,7 +10,7 @@ async fn monday_forgotten(world: &mut World) {
     world.drop_ada();
     world.tick().await;
     let copy = world.dir.path().join("copy.db");
-    Store::backup(&world.settings.state.url, &copy).await.unwrap();
+    Store::backup(&world.settings.state.url, &copy, Older::Keep).await.unwrap();
     world.until("2027-03-01T06:30:00Z").await;
     assert_eq!(world.code_letters().len(), 1, "07:00 in Berlin\n{}", world.story().await);
 

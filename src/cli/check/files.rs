@@ -1,4 +1,4 @@
-//! `check`, of files: the settings, what tenants sign in with, certificates to trust, the state.
+//! `check`, of files: the settings, what tenants sign in with, certificates to trust.
 //!
 //! Opens no connection and makes nothing. A file's content is read only to see whether it fits, and
 //! never shown.
@@ -6,8 +6,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-use rustix::fs::{Access, access};
 
 use super::findings::{Findings, Key};
 use crate::cli::end::chain;
@@ -140,43 +138,5 @@ pub(super) fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findi
                 format!("ca_file {}: {error}; correct the path or its mode", file.display()),
             );
         }
-    }
-}
-
-pub(super) fn of_state(settings: &Settings, found: &mut Findings) {
-    let Some(file) = open::state_file(settings) else { return };
-    let what = "state";
-    let shown = file.display();
-    let Ok(metadata) = fs::metadata(&file) else {
-        let folder = file.parent().unwrap_or(Path::new("/"));
-        return match access(folder, Access::WRITE_OK | Access::EXEC_OK) {
-            Ok(()) => found.ok(Key::State, what, format!("{shown} is made at the first run")),
-            Err(error) => found.wrong(
-                Key::State,
-                what,
-                format!(
-                    "{} is no folder that we may write to ({error}); make it: install -d -m 0700 {0}",
-                    folder.display()
-                ),
-            ),
-        };
-    };
-    if !metadata.is_file() {
-        return found.wrong(Key::State, what, format!("{shown} is no file; name another in state.url"));
-    }
-    let mode = metadata.mode() & 0o777;
-    let wanted = if settings.state.group.is_some() { 0o640 } else { 0o600 };
-    if mode & !wanted != 0 {
-        return found.wrong(Key::State, what, format!("{shown} has mode {mode:04o}; run: chmod {wanted:04o} {shown}"));
-    }
-    match access(&file, Access::READ_OK | Access::WRITE_OK) {
-        Ok(()) => found.ok(Key::State, what, format!("{shown} is there and may be written")),
-        Err(error) => found.wrong(
-            Key::State,
-            what,
-            format!(
-                "{shown} may not be written by this user ({error}); run as the service's user, or correct its owner"
-            ),
-        ),
     }
 }

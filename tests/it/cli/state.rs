@@ -29,8 +29,8 @@ async fn a_state_is_looked_through_copied_lost_and_brought_back() {
     {
         let _calm = calm(&dir);
         let mut calmer = insta::Settings::clone_current();
-        calmer.add_filter(r"\b[0-9]+ KiB", "[SIZE]");
-        calmer.add_filter(r#""bytes": [0-9]+"#, r#""bytes": [SIZE]"#);
+        calmer.add_filter(r"\b[0-9]+ [KM]iB", "[SIZE]");
+        calmer.add_filter(r#""(free_)?bytes": [0-9]+"#, r#""${1}bytes": [SIZE]"#);
         calmer.add_filter(r"version [0-9]+", "version [V]");
         calmer.add_filter(r#""(version|newest|from|to)": [0-9]+"#, r#""$1": [V]"#);
         let _calmer = calmer.bind_to_scope();
@@ -66,6 +66,45 @@ async fn a_state_is_looked_through_copied_lost_and_brought_back() {
     assert_eq!(firstpass(&dir, &["hire", "list", "--json"]).await.stdout, before);
     let again = std::fs::metadata(dir.join("state.db")).unwrap().mode() & 0o777;
     assert_eq!(again, 0o600);
+}
+
+/// A volume without a shell: the same name each night (deploy/kubernetes).
+#[tokio::test]
+async fn a_backup_takes_the_place_of_an_older_one_and_of_nothing_else() {
+    let world = weekend().await;
+    let dir = world.dir.path().to_owned();
+    let again: &[&str] = &["state", "backup", "copy.db", "--replace"];
+    assert_eq!(firstpass(&dir, again).await.status, 0, "there is none yet");
+    let before = std::fs::metadata(dir.join("copy.db")).unwrap().ino();
+    let replaced = firstpass(&dir, again).await;
+    assert_eq!(replaced.status, 0, "{}{}", replaced.stdout, replaced.stderr);
+    assert_ne!(std::fs::metadata(dir.join("copy.db")).unwrap().ino(), before);
+
+    // One that was found damaged leaves the older one where it is.
+    let mut state = raw(&dir.join("state.db")).await;
+    for statement in ["PRAGMA ignore_check_constraints = ON", "UPDATE hire SET state = 'lost' WHERE employee_id = 'E1'"]
+    {
+        sqlx::query(statement).execute(&mut state).await.unwrap();
+    }
+    let good = std::fs::read(dir.join("copy.db")).unwrap();
+    assert_eq!(firstpass(&dir, again).await.status, 1);
+    assert_eq!(std::fs::read(dir.join("copy.db")).unwrap(), good);
+
+    std::fs::write(dir.join("copy-notes.txt"), "not ours").unwrap();
+    std::os::unix::fs::symlink("state.db", dir.join("copy-link.db")).unwrap();
+    std::fs::hard_link(dir.join("state.db"), dir.join("copy-twin.db")).unwrap();
+    std::fs::write(dir.join("copy.db-wal"), "somebody has it open").unwrap();
+    let _calm = calm(&dir);
+    let mut told = String::new();
+    for name in ["state.db", "copy-twin.db", "copy-link.db", "copy-notes.txt", "copy.db"] {
+        for more in [&["--replace"][..], &["--replace", "--dry-run"]] {
+            let kept = std::fs::read(dir.join(name)).unwrap();
+            let ran = firstpass(&dir, &[&["state", "backup", name][..], more].concat()).await;
+            assert_eq!((ran.status, std::fs::read(dir.join(name)).unwrap() == kept), (1, true), "{name}");
+            told.push_str(&ran.stderr);
+        }
+    }
+    insta::assert_snapshot!("not_replaced", told);
 }
 
 #[tokio::test]

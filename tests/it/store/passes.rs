@@ -257,7 +257,7 @@ async fn a_full_disk_is_an_error_and_leaves_whole_steps() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
     let (tries, n_passes) = (only_hire(store).await.tries, number(store, "SELECT count(*) FROM pass").await);
     let n_intended = number(store, "SELECT count(*) FROM event WHERE what = 'intended'").await;
     assert_eq!((tries, n_passes), (n_intended, n_intended), "each intent whole or not at all");
