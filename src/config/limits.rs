@@ -30,8 +30,9 @@ pub struct Limits {
     pub hung: Duration,
     /// A state that refuses every tick for so long is gone. A backup may hold it for a minute (F18).
     pub state_away: Duration,
-    /// Who asks whether the service is ready hears what was found so long ago at most: each look signs
-    /// in at the mail server and at the tenant.
+    /// A mail server or a tenant that did not answer is looked at again after so long, at the earliest;
+    /// one that did after ten times as long, one that refused us after two to thirty times: each look
+    /// signs in there.
     pub look_again: Duration,
     /// A round of notices begins no try later: what was not reached stays due, and news are gathered
     /// first. A webhook may take fifteen seconds to answer, and twenty may wait for it.

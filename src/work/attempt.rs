@@ -216,7 +216,9 @@ impl<'w> Attempt<'w> {
     pub(super) async fn reached(&self) -> Result<(), StoreError> {
         let name = &self.hire().tenant;
         lock(&self.work.refused).remove(name);
-        self.work.open_gate(&format!("tenant/{name}"), self.now()).await
+        let gate = format!("tenant/{name}");
+        self.work.is_well(&gate);
+        self.work.open_gate(&gate, self.now()).await
     }
 
     /// A mail server that does not take our letters is not asked before its time, and nothing is made.

@@ -47,6 +47,9 @@ impl Work {
     /// What a way for letters said before a pass is made.
     pub(super) fn count_dial(&self, served: &Served, dialled: &Result<Dialled, MailFailure>) {
         self.counts.mail_answered(&served.mail_gate, "dial", word(dialled.as_ref().err()));
+        if dialled.is_ok() {
+            self.is_well(&served.mail_gate);
+        }
     }
 
     /// What it said to the letter.

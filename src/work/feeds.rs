@@ -69,8 +69,11 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     }))
     .await;
     let now = work.clock.now();
-    if looked_after && let Err(why) = or_why(intake::upkeep(feed, &work.store, &eyes, now)).await {
-        warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {why}", feed.name);
+    if looked_after
+        && let Err(why) = or_why(intake::upkeep(feed, &work.store, &eyes, now)).await
+        && let Some(more) = work.complaints.raise(&format!("upkeep/{}", feed.name), &why)
+    {
+        warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {why}{more}", feed.name);
     }
     work.eyes.lock().await.insert(feed.name.clone(), eyes);
     match polled {
@@ -80,20 +83,22 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
             match work.store.open_gate(now, &gate_of(feed)).await {
                 Ok(true) => info!(event = "feed-resumed", feed = %feed.name, "feed {} can be read again", feed.name),
                 Ok(false) => {}
-                Err(error) => {
-                    warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
-                }
+                Err(error) => work.state_refused(&gate_of(feed), &error),
             }
+            work.complaints.settle(&gate_of(feed));
+            work.state_took_it(&gate_of(feed));
         }
         Err(why) => {
             work.counts.feed_failed(&feed.name);
-            if told_before(work, feed, &why).await {
-                tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
+            let before = told_before(work, feed, &why).await;
+            // A state that is full keeps no gate, either.
+            if let Some(more) = work.complaints.raise(&gate_of(feed), &why).filter(|_| !before) {
+                error!(event = "feed-stopped", feed = %feed.name, "feed {} could not be read: {why}{more}", feed.name);
             } else {
-                error!(event = "feed-stopped", feed = %feed.name, "feed {} could not be read: {why}", feed.name);
+                tracing::debug!(feed = %feed.name, "feed {} still cannot be read: {why}", feed.name);
             }
             if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(&why)).await {
-                warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+                work.state_refused(&gate_of(feed), &error);
             }
             read.errors.push(format!("{}: {why}", gate_of(feed)));
         }
@@ -163,7 +168,7 @@ pub(super) async fn told_to_hang(work: &Work, place: usize) {
                Look after the share or the server";
     error!(event = "feed-hangs", feed = %feed.name, "feed {}: {why}", feed.name);
     if let Err(error) = work.store.hold_gate(now, &gate_of(feed), now, Some(why)).await {
-        warn!(event = "state-not-written", feed = %feed.name, %error, "feed {}: the state cannot be written", feed.name);
+        work.state_refused(&gate_of(feed), &error);
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod attempt;
 mod beside;
+mod complaints;
 mod credentials;
 pub mod check;
 pub mod counted;
 pub mod feeds;
 pub mod in_hand;
 pub mod intake;
+mod looks;
 pub mod onboard;
 pub mod send;
 pub mod post;
@@ -81,10 +83,14 @@ pub struct Work {
     /// When Graph last said, to a feed, that this host's clock is right: by the wall, and by real time.
     clock_right: Mutex<Option<(DateTime<Utc>, Instant)>>,
     stopping: AtomicBool,
-    /// What was found when somebody last asked whether it is ready.
-    looked: tokio::sync::Mutex<Option<ready::Looked>>,
-    /// What the state said to that.
-    state_said: tokio::sync::Mutex<Option<ready::Looked>>,
+    /// What the log was told and still stands.
+    complaints: complaints::Complaints,
+    /// What was found outside, by the gates.
+    looks: Mutex<BTreeMap<String, looks::Look>>,
+    /// One look at a time.
+    looking: tokio::sync::Mutex<()>,
+    /// What the state said when somebody last asked whether it is ready.
+    state_said: tokio::sync::Mutex<Option<ready::StateSaid>>,
     /// While it stops: no last try for a letter goes on for longer.
     last_tries_until: Mutex<Option<Instant>>,
 }
@@ -164,7 +170,9 @@ impl Work {
             certificates_seen: Mutex::default(),
             clock_right: Mutex::default(),
             stopping: AtomicBool::new(false),
-            looked: tokio::sync::Mutex::default(),
+            complaints: complaints::Complaints::default(),
+            looks: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
             state_said: tokio::sync::Mutex::default(),
             last_tries_until: Mutex::default(),
         })

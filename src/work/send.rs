@@ -107,15 +107,20 @@ pub(super) async fn write_delivered(attempt: &Attempt<'_>, letter: Letter) -> Re
     let look_at = unsettled::next_watch(now, letter.from, letter.until, now);
     match attempt.work.store.delivered(&attempt.claimed, now, letter.pass_id, Some(look_at)).await {
         Ok(true) => {
+            attempt.work.complaints.settle(&format!("hire/{key}"));
             info!(event = "letter-accepted", hire = %key, to = letter.words.to.masked(), "{key}: letter accepted for {}", letter.words.to.masked());
             Ok(())
         }
         Ok(false) => {
+            attempt.work.complaints.settle(&format!("hire/{key}"));
             error!(event = "claim-lost", hire = %key, "{key}: the letter was accepted, but another claim took the hire over");
             Err(Stop::LetGo(None))
         }
         Err(error) => {
-            error!(event = "state-not-written", hire = %key, "{key}: the letter was accepted, but the state cannot be written ({error}); trying again");
+            let about = format!("hire/{key}");
+            if let Some(more) = attempt.work.complaints.raise(&about, &error.to_string()) {
+                error!(event = "state-not-written", hire = %key, "{key}: the letter was accepted, but the state cannot be written ({error}); trying again{more}");
+            }
             Err(Stop::InHand(Box::new(letter)))
         }
     }

@@ -81,6 +81,8 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
             let work = Arc::clone(&work);
             feeds.run(move || async move { teller.serve(&work).await });
         }
+        let looking = Arc::clone(&work);
+        feeds.run(move || async move { looking.keep_looking().await });
         info!(event = "ready", "{words}");
         (course.ready)();
         let ended = ticks(&work, &bells, &mut course, &mut scheduler).await;
@@ -188,6 +190,7 @@ fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration 
     match ticked {
         Ok(report) => {
             work.pulse.step();
+            work.state_took_it("ticks");
             match report.next_due {
                 Some(at) => {
                     let shortest = if report.n_attempts == 0 { NOTHING_DONE } else { SHORTEST_SLEEP };
@@ -199,10 +202,7 @@ fn pause_after(work: &Work, ticked: Result<TickReport, StoreError>) -> Duration 
         Err(error) => {
             // The state's own trouble: the loops move.
             work.pulse.step();
-            error!(
-                event = "state-not-written",
-                "the state database cannot be written: {error}; nothing is issued until it can"
-            );
+            work.state_refused("ticks", &error);
             STATE_TROUBLE
         }
     }

@@ -27,6 +27,8 @@ use crate::store::StoreError;
 
 /// Between two rounds of the service.
 const EVERY: Duration = Duration::from_secs(10);
+/// What is said of the state when they cannot be read from it.
+const NOTICES: &str = "notices";
 
 /// Those who are told of the same things in the same notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,9 +170,17 @@ impl Teller {
         let broke = |why| {
             error!(event = "notices-broke", "telling admins goes on in {} s: {why}", EVERY.as_secs());
         };
-        rounds(EVERY, broke, async || {
-            if let Err(error) = self.round(work, Patience::Gather).await {
-                warn!(event = "notices-unread", "what admins should be told cannot be read from the state: {error}");
+        rounds(EVERY, broke, async || match self.round(work, Patience::Gather).await {
+            Ok(_) => {
+                work.complaints.settle(NOTICES);
+            }
+            Err(error) => {
+                if let Some(more) = work.complaints.raise(NOTICES, &error.to_string()) {
+                    warn!(
+                        event = "notices-unread",
+                        "what admins should be told cannot be read from the state: {error}{more}"
+                    );
+                }
             }
         })
         .await;

@@ -77,7 +77,7 @@ pub(super) fn register(to: &mut Registry, work: &Work, seen: &Seen, now: DateTim
     sheet.of_the_tenants(seen);
     sheet.one(
         "firstpass_ready",
-        "1 when nothing that is known keeps firstpass from its job: state, tenants, mail, clock, late letters; /readyz asks them anew and says what does",
+        "1 when nothing that is known keeps firstpass from its job: state, tenants and mail by their newest look, clock, late letters; /readyz says what does",
         i64::from(sheet.is_ready(seen)),
     );
     sheet.one("firstpass_state_readable", "1 when the state answered this scrape", i64::from(seen.state.is_some()));
@@ -121,6 +121,7 @@ impl Sheet<'_> {
         let late = |since: DateTime<Utc>| self.seconds_since(since) >= LATE;
         self.work.counts.state_ok()
             && self.work.pulse.ailments().is_empty()
+            && self.work.looks_well()
             && !state.gates.iter().any(stops)
             && !self.of_those_served(state).filter_map(|hires| hires.due_since).any(late)
     }

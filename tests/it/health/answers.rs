@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use firstpass::config::Limits;
+use firstpass::sandbox::mailbox::Verb;
 use firstpass::work::tick::{Feeds, tick};
 use sqlx::Connection;
 
 use super::{asked, open, request};
-use crate::world::{World, short_limits};
+use crate::world::{MAIL_PASSWORD, World, short_limits};
 
 /// Every question is asked anew.
 fn looking() -> Limits {
@@ -155,4 +156,98 @@ async fn however_many_ask_the_state_counts_once() {
     assert_eq!((one.as_slice(), other.as_slice()), (&[][..], &[][..]));
     world.work().store.close().await;
     assert_eq!(world.work().not_ready().await, Vec::<String>::new(), "what it said a moment ago");
+}
+
+/// The mail server takes this one from now on.
+fn password(world: &World, password: &str) {
+    let user = ("firstpass@contoso.example".to_owned(), password.to_owned());
+    world.mail.edit(|options| options.users = vec![user]);
+}
+
+/// How often somebody signed in at the mail server, or tried.
+fn logins(world: &World) -> usize {
+    world.mail.journal().iter().filter(|seen| seen.verb == Verb::Auth).count()
+}
+
+/// F57: an account is locked after some refusals; nobody's looking may bring that about.
+#[tokio::test]
+async fn f57_a_login_that_is_refused_is_not_tried_at_every_question() {
+    let limits = Limits { look_again: Duration::from_mins(10), ..short_limits() };
+    let mut world = World::with_limits("", limits).await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:59Z").await;
+    password(&world, "another one");
+    for _ in 0..10 {
+        let why = world.work().not_ready().await;
+        assert!(why.len() == 1 && why[0].contains("535"), "{why:?}");
+    }
+    assert_eq!(logins(&world), 1, "one look for ten questions");
+    assert!(!world.work().looks_well());
+    // A letter that goes through says more than a look that did not.
+    password(&world, MAIL_PASSWORD);
+    world.until("2027-03-01T06:00:05Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    assert!(world.work().looks_well(), "what was found before is over");
+    assert!(world.work().not_ready().await.is_empty());
+    let (requests, before) = (world.tenant.requests(), logins(&world));
+    for _ in 0..10 {
+        assert!(world.work().not_ready().await.is_empty());
+    }
+    assert_eq!(
+        (world.tenant.requests(), logins(&world)),
+        (requests, before),
+        "what is well is not asked again, either"
+    );
+    world.finish().await;
+}
+
+/// The password of the mail ended on Friday: nobody asks `/readyz`, and nothing is due before Monday.
+#[tokio::test]
+async fn what_will_not_work_on_monday_is_told_on_friday() {
+    let mut world = World::with_limits("", looking()).await;
+    let _calm = calm(&world);
+    world.drop_ada();
+    world.tick().await;
+    let port = open(world.work()).await;
+    let gauges = async || {
+        let text = asked(port.address, "/metrics").await.body;
+        let value = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+        [value("firstpass_ready "), value("firstpass_mail_stopped")].join("\n")
+    };
+    let work = std::sync::Arc::clone(world.work());
+    work.look_ahead().await.unwrap();
+    assert_eq!(gauges().await, "firstpass_ready 1\nfirstpass_mail_stopped{way=\"mail\"} 0");
+
+    password(&world, "another one");
+    assert!(!work.not_ready().await.is_empty());
+    world.pass_time(TimeDelta::seconds(10)); // what a scrape read is kept for five
+    assert_eq!(gauges().await, "firstpass_ready 0\nfirstpass_mail_stopped{way=\"mail\"} 0", "as /readyz says");
+    work.look_ahead().await.unwrap();
+    let gates = work.store.gates().await.unwrap();
+    let stopped: Vec<_> =
+        gates.iter().map(|gate| format!("{}: {}", gate.name, gate.stopped.as_ref().unwrap())).collect();
+    insta::assert_snapshot!("told_on_friday", stopped.join("\n"));
+    world.pass_time(TimeDelta::seconds(10)); // what a scrape read is kept for five
+    assert_eq!(gauges().await, "firstpass_ready 0\nfirstpass_mail_stopped{way=\"mail\"} 1");
+    // It stops nothing: who has something to send tries.
+    password(&world, MAIL_PASSWORD);
+    work.look_ahead().await.unwrap();
+    assert!(work.looks_well());
+    let story = world.story().await;
+    assert_eq!((story.matches("mail-stopped").count(), story.matches("mail-resumed").count()), (1, 1), "{story}");
+
+    // A network that is away once is no news; a tenant that somebody else stopped is not opened by a look.
+    world.tenant.stop();
+    work.look_ahead().await.unwrap();
+    assert!(!world.story().await.contains("tenant-stopped"));
+    work.look_ahead().await.unwrap();
+    assert!(world.story().await.contains("tenant-stopped"), "{}", world.story().await);
+    world.tenant.resume().unwrap();
+    work.look_ahead().await.unwrap();
+    assert!(world.story().await.contains("tenant-resumed"), "{}", world.story().await);
+    let now = world.clock.now();
+    work.store.hold_gate(now, "tenant/contoso", now, Some("the app lacks a permission")).await.unwrap();
+    work.look_ahead().await.unwrap();
+    assert_eq!(work.store.gates().await.unwrap().len(), 1, "only what a look has shut is opened by one");
+    world.finish().await;
 }
