@@ -103,6 +103,11 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY);
+    if version < newest(&SQLITE) {
+        bring_up_to_date(options.clone(), existed)
+            .await
+            .map_err(|error| migration(error, &place.path.display().to_string()))?;
+    }
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE).idle_timeout(None).max_lifetime(None);
     let write = pool()
         .max_connections(1)
@@ -111,15 +116,6 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
         .before_acquire(|db, _| Box::pin(std::future::ready(Ok(!db.is_in_transaction()))))
         .connect_with(options.clone())
         .await?;
-    if version < newest(&SQLITE) {
-        // A new file has nothing to lose yet: WAL keeps it whole without a wait for the disk at each
-        // commit, and the first commit of ours (FULL again) takes these along.
-        if !existed {
-            sqlx::query("PRAGMA synchronous = NORMAL").execute(&write).await?;
-        }
-        SQLITE.run(&write).await.map_err(|error| migration(error, &place.path.display().to_string()))?;
-        sqlx::query("PRAGMA synchronous = FULL").execute(&write).await?;
-    }
     place.close_to_others()?;
     drop(opening);
     if existed && !open.skip_check {
@@ -130,6 +126,16 @@ async fn open_sqlite(path: PathBuf, open: &Open) -> Result<Store, StoreError> {
     }
     let read = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Store::Sqlite { write, read, path: place.path })
+}
+
+/// Makes the tables by a connection of its own, whose cache goes with it.
+async fn bring_up_to_date(options: SqliteConnectOptions, existed: bool) -> Result<(), MigrateError> {
+    // A new file has nothing to lose yet: WAL keeps it whole without a wait for the disk at each commit,
+    // and closing brings it there.
+    let options = if existed { options } else { options.synchronous(SqliteSynchronous::Normal) };
+    let mut db = options.connect().await?;
+    SQLITE.run(&mut db).await?;
+    Ok(db.close().await?)
 }
 
 /// The file of a SQLite state that is there.
