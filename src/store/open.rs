@@ -133,9 +133,10 @@ async fn bring_up_to_date(options: SqliteConnectOptions, existed: bool) -> Resul
     // A new file has nothing to lose yet: WAL keeps it whole without a wait for the disk at each commit,
     // and closing brings it there.
     let options = if existed { options } else { options.synchronous(SqliteSynchronous::Normal) };
-    let mut db = options.connect().await?;
-    SQLITE.run(&mut db).await?;
-    Ok(db.close().await?)
+    let db = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let made = SQLITE.run(&db).await;
+    db.close().await;
+    made
 }
 
 /// The file of a SQLite state that is there.
