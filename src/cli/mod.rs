@@ -153,18 +153,19 @@ const THREADS_END: Duration = Duration::from_secs(1);
 async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     logs::start(args.command.log_level(), args.verbose, args.json);
     let config = args.config.as_path();
+    // Each on the heap: the service need not carry the room that the largest command wants.
     match args.command {
-        Command::Run(run) => run::run(&run, config, out).await,
+        Command::Run(run) => Box::pin(run::run(&run, config, out)).await,
         Command::Sandbox(args) => Box::pin(sandbox::sandbox(&args, out)).await,
-        Command::Check(check) => check::check(&check, config, out).await,
-        Command::Health => health::health(config, out).await,
-        Command::Plan(plan) => plan::plan(&plan, config, out).await,
-        Command::Import(import) => import::import(&import, config, out).await,
-        Command::Feed(act) => feed::act(act, config, out).await,
-        Command::Hire(act) => hire::act(act, config, out).await,
-        Command::Mail(act) => mail::act(act, config, out).await,
-        Command::State(act) => state::act(act, config, out).await,
-        Command::Notify(act) => notify::act(act, config, out).await,
+        Command::Check(check) => Box::pin(check::check(&check, config, out)).await,
+        Command::Health => Box::pin(health::health(config, out)).await,
+        Command::Plan(plan) => Box::pin(plan::plan(&plan, config, out)).await,
+        Command::Import(import) => Box::pin(import::import(&import, config, out)).await,
+        Command::Feed(act) => Box::pin(feed::act(act, config, out)).await,
+        Command::Hire(act) => Box::pin(hire::act(act, config, out)).await,
+        Command::Mail(act) => Box::pin(mail::act(act, config, out)).await,
+        Command::State(act) => Box::pin(state::act(act, config, out)).await,
+        Command::Notify(act) => Box::pin(notify::act(act, config, out)).await,
         Command::Config(show) => config::show(&show, config, out),
         Command::Completions(args) => completions::completions(&args, Args::command(), out),
         Command::Man(args) => man::man(&args, Args::command(), out),
