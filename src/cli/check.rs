@@ -74,6 +74,9 @@ pub async fn check(args: &Args, config: &Path, out: Out) -> Result<End, Trouble>
     let look = Look::new(args, &settings)?;
     let found = progress::watched("asking Microsoft, the mail server and the feeds", out, look.all(config)).await?;
     found.print(out)?;
+    if found.no_tenant_is_usable() {
+        return Ok(End::Unusable);
+    }
     Ok(if found.any_wrong() { End::NeedsAPerson } else { End::Done })
 }
 
@@ -122,7 +125,12 @@ impl<'a> Look<'a> {
 
         let mut found = Findings::default();
         files::of_settings(self.settings, config, &mut found);
-        found.extend(tenants);
+        let enabled = self.settings.tenants.iter().zip(&tenants).filter(|(tenant, _)| tenant.enabled);
+        let no_tenant_is_usable = enabled.clone().all(|(_, (_, usable))| *usable == Some(false));
+        found.extend(tenants.into_iter().map(|(found, _)| found).collect());
+        if no_tenant_is_usable {
+            found.no_tenant();
+        }
         found.append(mail);
         let notices = async |found: &mut Findings| notices::of_notices(self.settings, found).await;
         found.append(self.bounded(Key::Notices, "notices", notices).await);
@@ -161,7 +169,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    async fn of_tenant(&self, tenant: &Served) -> Findings {
+    /// Also whether its credential can be tried; `None` where that did not show in time.
+    async fn of_tenant(&self, tenant: &Served) -> (Findings, Option<bool>) {
         let what = format!("tenant {}", tenant.name);
         let own = tenant.clone();
         let (mut found, usable) = self.apart(Key::Credential, &what, move |found| files::of_tenant(&own, found)).await;
@@ -170,7 +179,7 @@ impl<'a> Look<'a> {
             let look = async |found: &mut Findings| tenant::of_tenant(tenant, client, found).await;
             found.append(self.bounded(Key::Token, &what, look).await);
         }
-        found
+        (found, usable)
     }
 
     async fn of_mail(&self) -> Findings {

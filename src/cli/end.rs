@@ -15,6 +15,8 @@ pub enum End {
     Done,
     /// 1: something needs a person, and the output said what.
     NeedsAPerson,
+    /// 78: the settings cannot be used, and the output said why.
+    Unusable,
 }
 
 /// A command that could not do its work. Texts say what, where, and what to do.
@@ -44,6 +46,7 @@ pub(super) fn exit(ended: Result<End, Trouble>) -> ExitCode {
     let trouble = match ended {
         Ok(End::Done) => return ExitCode::SUCCESS,
         Ok(End::NeedsAPerson) => return ExitCode::from(FAILED),
+        Ok(End::Unusable) => return ExitCode::from(SETTINGS),
         Err(trouble) => trouble,
     };
     let (text, status) = match &trouble {

@@ -94,6 +94,9 @@ struct Finding {
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
+/// What [`Findings::no_tenant`] is about.
+const TENANTS: &str = "tenants";
+
 impl Findings {
     pub(super) fn ok(&mut self, key: Key, what: impl Into<String>, text: impl Into<String>) {
         self.0.push(Finding { standing: Standing::Ok, key, what: what.into(), text: text.into() });
@@ -105,6 +108,19 @@ impl Findings {
 
     pub(super) fn wrong(&mut self, key: Key, what: impl Into<String>, text: impl Into<String>) {
         self.0.push(Finding { standing: Standing::Wrong, key, what: what.into(), text: text.into() });
+    }
+
+    /// `firstpass run` would end at once, with the status of settings that cannot be used.
+    pub(super) fn no_tenant(&mut self) {
+        self.wrong(
+            Key::Tenant,
+            TENANTS,
+            "no tenant is usable, so `firstpass run` ends at once; mend what is told of them",
+        );
+    }
+
+    pub(super) fn no_tenant_is_usable(&self) -> bool {
+        self.0.iter().any(|finding| finding.key == Key::Tenant && finding.what == TENANTS)
     }
 
     pub(super) fn append(&mut self, mut more: Self) {

@@ -146,6 +146,9 @@ async fn a_tenant_without_its_secret_is_told_and_no_usable_tenant_is_78() {
     assert_eq!(ran.status, 78);
     assert!(ran.stderr.contains("client_secret_file"), "{}", ran.stderr);
     assert!(ran.stderr.contains("no tenant is usable"), "{}", ran.stderr);
+    let checked = firstpass(world.dir.path(), &["check", "--offline"]).await;
+    assert_eq!(checked.status, 78, "as the service: {}", checked.stdout);
+    assert!(checked.stdout.contains("WRONG tenants: no tenant is usable"), "{}", checked.stdout);
 }
 
 #[tokio::test]
@@ -160,6 +163,7 @@ async fn one_tenant_without_its_secret_stops_alone() {
     assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.stdout.matches("tenant.fabrikam.client_secret_file").count(), 1, "{}", ran.stdout);
     assert!(ran.stdout.contains("1 delivered"), "the other tenant is served: {}", ran.stdout);
+    assert_eq!(firstpass(world.dir.path(), &["check", "--offline"]).await.status, 1);
 }
 
 #[tokio::test]
