@@ -88,6 +88,11 @@ impl Place {
         }
     }
 
+    /// The name of one of our folders.
+    pub(super) fn is_part(name: &str) -> bool {
+        [Self::Work, Self::Done, Self::Rejected, Self::Held].iter().any(|part| part.name() == name)
+    }
+
     /// A path below the drop folder, for reports.
     pub fn path(self, name: &str) -> String {
         match self {
@@ -453,7 +458,7 @@ pub fn left_alone(name: &[u8]) -> bool {
 }
 
 /// The name itself, or a digest of it where it cannot be printed (F36).
-fn safe_name(name: &OsString) -> String {
+pub(super) fn safe_name(name: &OsString) -> String {
     let odd = |c: char| {
         c.is_control()
             || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')

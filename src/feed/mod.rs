@@ -16,6 +16,7 @@ pub mod report;
 mod rows;
 pub mod sql;
 pub(crate) mod stager;
+mod strays;
 pub mod tidy;
 
 pub use folder::Eyes;

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use self::reading::reading_name;
 use self::rest::resting;
-pub use self::upkeep::{expected, upkeep};
+pub use self::upkeep::{expected, of_stray, upkeep};
 use crate::config::{Feed, FeedKind, TenantRules};
 use crate::feed::csv::{self, Rules};
 use crate::feed::folder::{Eyes, Folder, FolderError, Place, Source};

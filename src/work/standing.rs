@@ -34,6 +34,8 @@ pub struct FeedStanding {
     pub stopped_since_utc: Option<String>,
     /// Files that wait for `feed accept` or `feed refuse`.
     pub held: Vec<Held>,
+    /// Folders that lie in the drop folder; nothing in them is read.
+    pub folders: Vec<String>,
     /// What is expected, in words.
     #[serde(skip)]
     pub waits_for: &'static str,
@@ -88,6 +90,7 @@ pub async fn feeds(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Re
             expected_utc: expected.filter(|_| known).map(utc_text),
             overdue: known && overdue_since(&watch, feed.expect_every, now).is_some(),
             held,
+            folders: store.strays(&feed.name).await?,
         });
     }
     Ok(standings)
@@ -107,6 +110,7 @@ impl FeedStanding {
         if self.overdue {
             lines.push(self.overdue_text());
         }
+        lines.extend(self.folders.iter().map(|name| intake::of_stray(&self.feed, name)));
         lines
     }
 

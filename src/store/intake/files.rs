@@ -77,6 +77,32 @@ impl Store {
         Ok(())
     }
 
+    /// Folders in the drop folder of this feed that were told, as [`Store::told_strays`] wrote them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn strays(&self, feed: &str) -> Result<Vec<String>, StoreError> {
+        let key = strays_key(feed);
+        let kept: Option<String> =
+            on_reader!(self, |db, text| sqlx::query_scalar(text(GET_META)).bind(&key).fetch_optional(db).await?);
+        Ok(kept.unwrap_or_default().lines().map(str::to_owned).collect())
+    }
+
+    /// Remembers which folders lie in the drop folder of this feed. Names hold no line ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn told_strays(&self, feed: &str, names: &[String]) -> Result<(), StoreError> {
+        let (key, value) = (strays_key(feed), names.join("\n"));
+        on_engine!(self, |db, text| sqlx::query(text(SET_META))
+            .bind(&key)
+            .bind(&value)
+            .execute(db)
+            .await?
+            .rows_affected());
+        Ok(())
+    }
+
     /// Files of this feed that wait for `feed accept` or `feed refuse`.
     ///
     /// # Errors
@@ -159,6 +185,10 @@ impl Store {
         }
         Ok(done == 1)
     }
+}
+
+fn strays_key(feed: &str) -> String {
+    format!("strays/{feed}")
 }
 
 /// In `meta`, among the small facts about the state itself.

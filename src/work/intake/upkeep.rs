@@ -54,6 +54,9 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
             );
         }
     }
+    if feed.kind == FeedKind::Csv {
+        tell_of_strays(feed, store).await?;
+    }
     if let Tidy::Before(before) = tidied {
         let gone = Folder::open(&feed.folder)?.tidy(before)?;
         if gone > 0 {
@@ -68,6 +71,26 @@ pub async fn upkeep(feed: &Feed, store: &Store, eyes: &Eyes, now: DateTime<Utc>)
         }
     }
     Ok(())
+}
+
+/// A folder that lies in the drop folder is told once; `feed list`, `plan` and the digest go on naming it.
+async fn tell_of_strays(feed: &Feed, store: &Store) -> Result<(), IntakeError> {
+    let (found, known) = (Folder::open(&feed.folder)?.strays()?, store.strays(&feed.name).await?);
+    if found == known {
+        return Ok(());
+    }
+    store.told_strays(&feed.name, &found).await?;
+    for name in found.iter().filter(|name| !known.contains(name)) {
+        tracing::warn!(event = "feed-folder-stray", feed = feed.name, folder = name, "{}", of_stray(&feed.name, name));
+    }
+    Ok(())
+}
+
+/// What a folder in the drop folder means, and what to do.
+pub fn of_stray(feed: &str, name: &str) -> String {
+    format!(
+        "feed {feed}: {name} in the drop folder is a folder, and nothing in it is read; drop the files themselves, and move it away"
+    )
 }
 
 /// What is waited for, and what to look at when it does not come.

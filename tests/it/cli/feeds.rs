@@ -8,6 +8,30 @@ use crate::world::World;
 use super::{calm, firstpass, session};
 
 #[tokio::test]
+async fn f34_a_folder_in_the_drop_folder_is_told_once_and_named_until_it_is_gone() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    for name in ["hires.csv", "archive.tmp", "lost+found"] {
+        std::fs::create_dir(dir.join("drop").join(name)).unwrap();
+    }
+    let told = "feed hr: hires.csv in the drop folder is a folder, and nothing in it is read";
+    let first = firstpass(dir, &["run", "--once"]).await;
+    assert_eq!((first.status, first.stderr.matches("is a folder").count()), (0, 1), "{}", first.stderr);
+    assert!(first.stderr.contains(told), "{}", first.stderr);
+    let again = firstpass(dir, &["run", "--once"]).await;
+    assert_eq!(again.stderr.matches("is a folder").count(), 0, "once, also over a restart: {}", again.stderr);
+    let list = firstpass(dir, &["feed", "list"]).await.stdout;
+    assert!(list.replace("\n  ", " ").contains(told), "{list}");
+    assert!(dir.join("drop/hires.csv").is_dir(), "left where it is");
+
+    std::fs::remove_dir(dir.join("drop/hires.csv")).unwrap();
+    firstpass(dir, &["run", "--once"]).await;
+    let list = firstpass(dir, &["feed", "list", "--json"]).await;
+    let list: serde_json::Value = serde_json::from_str(&list.stdout).unwrap();
+    assert_eq!(list["feeds"][0]["folders"], serde_json::json!([]), "{list:#}");
+}
+
+#[tokio::test]
 async fn an_overdue_feed_is_told_once_in_the_log_and_shown_by_every_command() {
     let mut world = World::with("[[feed]] += expect_every = \"1h\"").await;
     let dir = world.dir.path().to_owned();
