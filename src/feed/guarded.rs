@@ -150,7 +150,7 @@ impl Guarded {
     fn within_bounds(&self) -> Result<(), String> {
         if self.field > FIELD_BYTES || self.record > RECORD_BYTES {
             return Err(format!(
-                "the record that starts on line {} has more than {} KiB{}; is a quote missing there? Nothing was taken",
+                "the record that starts on line {} has more than {} KiB{}; is a quote missing there? A column of pictures or documents has to be left out of the export. Nothing was taken",
                 self.record_line,
                 if self.field > FIELD_BYTES { FIELD_BYTES / 1024 } else { RECORD_BYTES / 1024 },
                 if self.field > FIELD_BYTES { " in one field" } else { "" },
