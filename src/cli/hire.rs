@@ -205,8 +205,18 @@ async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> 
         }))?;
     } else {
         out.lines([sentence(act, &done, order.dry_run)])?;
+        out.lines(left_to_a_service(&store, act, &done))?;
     }
     Ok(End::Done)
+}
+
+/// What only a service can do, when none runs that would.
+fn left_to_a_service(store: &Store, act: Operate, done: &Operated) -> Option<&'static str> {
+    let out = act == Operate::Cancel && done.changed && done.state != State::Cancelled;
+    let alone = out && !store.is_served().unwrap_or(true);
+    alone.then_some(
+        "no service runs now: a live pass stays so, and its recipient is told nothing, until the next `firstpass run` or `firstpass run --once`",
+    )
 }
 
 fn sentence(act: Operate, done: &Operated, dry_run: bool) -> String {

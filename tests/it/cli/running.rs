@@ -121,6 +121,12 @@ async fn run_once_does_what_is_due_and_reports() {
         assert!(!text.contains(&code), "no command prints a code (promise 4)");
     }
     assert_eq!(world.letters().len(), 1);
+
+    let cancelled = firstpass(dir, &["hire", "cancel", "E1", "--reason", "will not come"]).await;
+    assert!(cancelled.stdout.contains("no service runs now: a live pass stays so"), "{}", cancelled.stdout);
+    world.clock.set(Clock::System.now());
+    firstpass(dir, &["run", "--once"]).await;
+    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "the next run deletes it");
 }
 
 #[tokio::test]
