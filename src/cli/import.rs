@@ -143,15 +143,25 @@ fn left_out(in_all: u64, most: usize, what: &str, truncated: u64) -> Option<Stri
 /// What a person does next.
 fn next(report: &FileReport, dry_run: bool) -> Vec<String> {
     let mut lines = Vec::new();
+    if report.vanished > 0 {
+        let n = report.vanished;
+        let said = match (report.state.as_str(), dry_run) {
+            ("taken", false) => {
+                "no longer named by the file, and in attention: `firstpass hire list --state attention`"
+            }
+            (_, _) => "no longer named by the file, and would be in attention",
+        };
+        lines.push(format!("{n} of the changed {} {said}", if n == 1 { "is" } else { "are" }));
+    }
     if !report.rejected_at.is_empty() {
         lines.push(format!("the rejected rows stand in {}; correct and drop that file again", report.rejected_at));
     }
     match (report.state.as_str(), dry_run) {
         ("held", true) => lines.push(format!(
-            "the file would be held whole: {}. If that is right, import it without --dry-run and then {}; or raise that key of feed {}. If not, nothing is lost: ask HR for the right file",
+            "the file would be held whole: {}. If that is right, import it without --dry-run and then {}{}. If not, nothing is lost: ask HR for the right file",
             report.why,
             format_args!("`firstpass feed accept {} --reason TEXT`", report.file),
-            report.feed
+            or_raise(report)
         )),
         ("held", false) => lines.push(format!("nothing was taken. {}", answer(&report.file))),
         (_, _) => {}
@@ -160,6 +170,12 @@ fn next(report: &FileReport, dry_run: bool) -> Vec<String> {
         lines.push("nothing is written".to_owned());
     }
     lines
+}
+
+/// The key that held it, longest name first. No key lets a file in that names nobody.
+fn or_raise(report: &FileReport) -> String {
+    let key = ["max_changes_share", "max_changes", "max_new"].into_iter().find(|key| report.why.contains(key));
+    key.map(|key| format!("; or raise {key} of feed {}", report.feed)).unwrap_or_default()
 }
 
 impl From<IntakeError> for Trouble {

@@ -33,6 +33,8 @@ const NAMES: usize = 100_000;
 /// Bytes of a name that we keep: room for time, hash and endings below the 255 of most file systems.
 const NAME_BYTES: usize = 180;
 
+const NO_FILE: &str = "it is no ordinary file but a pipe, a socket or a device; drop a file";
+
 /// Why the folder cannot be served now.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -162,13 +164,19 @@ impl Source {
     pub fn of(file: File, one_name: bool) -> Result<Self, String> {
         let stat = fstat(&file).map_err(|error| format!("it cannot be read: {error}"))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err("it is no ordinary file".to_owned());
+            return Err(match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => "it is a folder; name a file".to_owned(),
+                _ => NO_FILE.to_owned(),
+            });
         }
         if one_name && stat.st_nlink != 1 {
             return Err("it has a second name (hard link); drop a copy of its own".to_owned());
         }
         if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > FILE_BYTES {
-            return Err(format!("it has more than {} MiB", FILE_BYTES / 1024 / 1024));
+            return Err(format!(
+                "it has more than {} MiB; leave columns out that no field stands in, or divide it",
+                FILE_BYTES / 1024 / 1024
+            ));
         }
         Ok(Self { file, look: look(&stat) })
     }
@@ -336,7 +344,7 @@ impl Folder {
         match openat(self.at(place), name, flags, Mode::empty()) {
             Ok(fd) => Source::of(File::from(fd), true),
             Err(Errno::LOOP) => Err("it is a symbolic link; drop the file itself".to_owned()),
-            Err(Errno::NXIO) => Err("it is no ordinary file".to_owned()),
+            Err(Errno::NXIO) => Err(NO_FILE.to_owned()),
             Err(error) => Err(format!("it cannot be read: {error}")),
         }
     }

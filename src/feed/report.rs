@@ -29,6 +29,9 @@ pub struct FileReport {
     pub added: u64,
     /// Moved, amended, returned, vanished.
     pub changed: u64,
+    /// Of the changed: no longer in a whole list, and so in attention; absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub vanished: u64,
     /// Withdrawn.
     pub withdrawn: u64,
     /// As on record.

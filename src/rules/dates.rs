@@ -142,13 +142,55 @@ fn no_iso_day(text: &str, shown: &str) -> String {
         return sheet;
     }
     let n_digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if n_digits >= 3 && text.contains(['/', '.', '-', ' ']) {
-        return format!(
-            "\"{shown}\" can be read in more than one way; write the day as 2027-03-31 (year, month, day), \
-             or say in the feed's settings how it is written, as in date_format = \"%d/%m/%Y\""
-        );
+    let what = match readings(text) {
+        Readings::None if n_digits >= 3 && text.contains(['/', '.', '-', ' ']) => {
+            "is no day that is known without a format"
+        }
+        Readings::None => return format!("\"{shown}\" is no date; write the day as 2027-03-31 (year, month, day)"),
+        Readings::NoDay => return format!("\"{shown}\" is no day of the calendar, whichever part is the month"),
+        Readings::One => "is no day as ISO 8601 writes it, and no other form is guessed",
+        Readings::Several => "can be read in more than one way",
+    };
+    format!(
+        "\"{shown}\" {what}; write the day as 2027-03-31 (year, month, day), \
+         or say in the feed's settings how it is written, as in date_format = \"%d/%m/%Y\""
+    )
+}
+
+/// In how many ways three numbers name a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readings {
+    /// They are no three numbers.
+    None,
+    /// Not one.
+    NoDay,
+    One,
+    /// Two orders, or two centuries.
+    Several,
+}
+
+/// Year first means month, day; year last may mean either. A year of two digits has no century.
+fn readings(text: &str) -> Readings {
+    let parts: Vec<&str> = text.split(['/', '.', '-', ' ']).collect();
+    let [first, middle, last] = parts.as_slice() else { return Readings::None };
+    let number =
+        |part: &str| part.parse::<u32>().ok().filter(|_| part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit()));
+    let Some(((a, b), c)) = number(first).zip(number(middle)).zip(number(last)) else { return Readings::None };
+    let day = |year: u32, month: u32, day: u32| {
+        i32::try_from(year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, month, day))
+    };
+    let found = match (first.len(), last.len()) {
+        (4, _) => vec![day(a, b, c)],
+        (_, 4) => vec![day(c, a, b), day(c, b, a)],
+        (_, _) => return Readings::Several,
+    };
+    let mut found: Vec<NaiveDate> = found.into_iter().flatten().collect();
+    found.dedup();
+    match found.len() {
+        0 => Readings::NoDay,
+        1 => Readings::One,
+        _ => Readings::Several,
     }
-    format!("\"{shown}\" is no date; write the day as 2027-03-31 (year, month, day)")
 }
 
 /// What a spreadsheet shows or keeps in place of a day.
@@ -299,8 +341,18 @@ mod tests {
 
     #[test]
     fn what_can_be_read_in_two_ways_is_never_guessed() {
-        for text in ["03/04/2027", "3.4.2027", "31/03/2027", "01-02-27", "27-03-01", "1 2 2027", "1-Mar-27"] {
+        for text in ["03/04/2027", "3.4.2027", "01-02-27", "27-03-01", "1 2 2027"] {
             assert!(iso_day_of(text).unwrap_err().contains("more than one way"), "{text}");
+        }
+        for text in ["31/03/2027", "13/04/2027", "03/03/2027", "2027-3-1"] {
+            assert!(iso_day_of(text).unwrap_err().contains("no other form is guessed"), "{text}");
+        }
+        for text in ["1 Mar 2027", "1-Mar-27", "+2027-03-01", "March 1, 2027"] {
+            let told = iso_day_of(text).unwrap_err();
+            assert!(told.contains("known without a format") && told.contains("date_format"), "{told}");
+        }
+        for text in ["20/20/2020", "2027-13-1", "31/02/2027", "0.0.2027"] {
+            assert!(iso_day_of(text).unwrap_err().contains("no day of the calendar"), "{text}");
         }
         for text in ["46447", "46447.375", "46447,5"] {
             assert!(iso_day_of(text).unwrap_err().contains("a spreadsheet keeps a day"), "{text}");

@@ -152,6 +152,9 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
         return Err((Some(Field::EmployeeId), "no employee id; every row needs one".to_owned()));
     }
     visible(employee_id).map_err(|reason| (Some(Field::EmployeeId), reason))?;
+    if let Some(reason) = spoiled(employee_id) {
+        return Err((Some(Field::EmployeeId), reason));
+    }
     let start = start(record, rules)?;
     let user = text(Field::User)?;
     visible(user).map_err(|reason| (Some(Field::User), reason))?;
@@ -229,6 +232,31 @@ fn visible(text: &str) -> Result<(), String> {
         }
         None => Ok(()),
     }
+}
+
+/// What a spreadsheet or an export writes in place of an id: as a key it would stand for somebody else
+/// tomorrow, or for everybody.
+fn spoiled(id: &str) -> Option<String> {
+    let shown = cut(id, 40);
+    let upper = id.to_ascii_uppercase();
+    if id.starts_with('=') {
+        return Some(format!("\"{shown}\" is a spreadsheet's formula; export the values, with that column as text"));
+    }
+    let error =
+        ["#N/A", "#NV", "#REF!", "#BEZUG!", "#VALUE!", "#WERT!", "#NAME?", "#DIV/0!", "#NUM!", "#ZAHL!", "#NULL!"];
+    if error.contains(&upper.as_str()) || (id.len() > 1 && id.bytes().all(|byte| byte == b'#')) {
+        return Some(format!(
+            "\"{shown}\" is a spreadsheet's error or a column too narrow; mend it there and export again"
+        ));
+    }
+    if ["NULL", "(NULL)", "<NULL>", "\\N", "N/A"].contains(&upper.as_str()) {
+        return Some(format!("\"{shown}\" says that there is no employee id; every row needs one"));
+    }
+    let (digits, power) = upper.split_once("E+")?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','));
+    (number(digits) && number(power)).then(|| {
+        format!("\"{shown}\" is how a spreadsheet shortens a long number; format that column as text and export again")
+    })
 }
 
 fn display_name(record: &HireRecord<'_>) -> Result<String, Fault> {
@@ -344,6 +372,25 @@ mod tests {
             assert!(
                 reason("employee_id|start_date|start_time", &format!("1|2027-03-01|{time}")).contains("no time of day")
             );
+        }
+    }
+
+    #[test]
+    fn what_a_spreadsheet_leaves_in_place_of_an_id_is_no_id() {
+        for (id, told) in [
+            ("=\"0012\"", "a spreadsheet's formula"),
+            ("1.2E+05", "shortens a long number"),
+            ("1,23457e+11", "shortens a long number"),
+            ("#N/A", "a spreadsheet's error"),
+            ("#ref!", "a spreadsheet's error"),
+            ("########", "too narrow"),
+            ("NULL", "there is no employee id"),
+            ("\\N", "there is no employee id"),
+        ] {
+            assert!(reason("employee_id|start_date", &format!("{id}|2027-03-01")).contains(told), "{id}");
+        }
+        for id in ["0012", "#12", "1E5", "E+1", "12E+x", "NULLER", "nu-11", "A=1", "#"] {
+            assert!(row("employee_id|start_date", &format!("{id}|2027-03-01")).is_ok(), "{id}");
         }
     }
 

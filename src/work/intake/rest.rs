@@ -197,6 +197,7 @@ impl Desk<'_> {
             rows,
             added: counts.added,
             changed: counts.changed,
+            vanished: counts.weight.vanished,
             withdrawn: counts.withdrawn,
             unchanged: counts.unchanged,
             past: counts.past,

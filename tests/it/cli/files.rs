@@ -155,6 +155,32 @@ async fn a_dry_run_writes_nothing_at_all() {
 }
 
 #[tokio::test]
+async fn whoever_a_whole_list_no_longer_names_is_told_by_number() {
+    let mut world = World::with("[[feed]] += complete = true").await;
+    let dir = world.dir.path().to_owned();
+    world.set(FRIDAY);
+    world.drop_file("hires.csv", HIRES);
+    world.tick().await;
+    let lines: Vec<&str> = HIRES.lines().collect();
+    std::fs::write(dir.join("nobody.csv"), format!("{}\n", lines[0])).unwrap();
+    std::fs::write(dir.join("fewer.csv"), format!("{}\n", lines[..3].join("\n"))).unwrap();
+    let _calm = calm(&dir);
+    insta::assert_snapshot!(
+        "vanished",
+        session(
+            &dir,
+            &[
+                &["import", "nobody.csv", "--feed", "hr", "--dry-run"],
+                &["import", "fewer.csv", "--feed", "hr"],
+                &["import", ".", "--feed", "hr", "--dry-run"],
+            ]
+        )
+        .await
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_dry_run_says_what_changes_from_what_to_what_and_what_would_be_held() {
     let mut world = World::with("[[feed]] += max_changes = 1").await;
     let dir = world.dir.path().to_owned();
