@@ -152,10 +152,10 @@ async fn ticks(
 
 /// One job for each cron text of the feeds, and one that asks whether they answer.
 async fn schedule(bells: &Arc<Bells>, work: &Arc<Work>) -> Result<JobScheduler, JobSchedulerError> {
-    let schedules = bells.schedules();
+    let polls = bells.schedules();
     // It keeps a dozen queues of that length: two calls of each job find room.
-    let scheduler = JobScheduler::new_with_channel_size((schedules.len() + 1).max(16) * 2).await?;
-    for poll in schedules {
+    let scheduler = JobScheduler::new_with_channel_size((polls.len() + 1).max(16) * 2).await?;
+    for poll in polls {
         let bells = Arc::clone(bells);
         let job = Job::new_async(poll.clone().as_str(), move |_, _| {
             let (bells, poll) = (Arc::clone(&bells), poll.clone());
