@@ -19,6 +19,7 @@ mod values;
 mod wrap;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::calendar::Zone;
@@ -60,7 +61,7 @@ pub struct PassLetter {
     pub help: Option<String>,
     /// BCP 47 tag of the hire's row, may be empty.
     pub language: String,
-    /// `hire-pass@domain`, with or without angle brackets; the same for the same pass.
+    /// `pass.hire-row.digest@domain`, with or without angle brackets; the same for the same pass.
     pub message_id: String,
 }
 
@@ -109,7 +110,7 @@ pub struct Letter {
     pub text: Zeroizing<String>,
     /// `text/html`, complete without images or anything remote.
     pub html: Zeroizing<String>,
-    /// `hire-pass@domain`, without angle brackets.
+    /// `pass.hire-row.digest@domain`, without angle brackets.
     pub message_id: String,
 }
 
@@ -155,14 +156,29 @@ fn at_line(line: Option<usize>) -> String {
     line.map(|line| format!(":{line}")).unwrap_or_default()
 }
 
-/// The Message-ID of a pass's letter: the same pass has the same one, whoever sends it how often.
+/// So much of a digest tells passes apart: 64 bits.
+const TELLS_APART: usize = 8;
+
+/// The Message-ID of a pass's letter: the same pass has the same one, whoever sends it how often, and no
+/// other has it. Row numbers alone begin anew in another state (after a restore, beside another installation with
+/// one sender domain), and servers drop a letter whose id they have seen; so a digest of Graph's id of the
+/// pass stands in it, which is text of others and may hold anything.
 ///
 /// ```
 /// use firstpass::rules::letter::message_id;
-/// assert_eq!(message_id(12, 34, "contoso.example"), "12-34@contoso.example");
+/// let id = message_id(12, 34, "4f8a5c0e", "contoso.example");
+/// assert_eq!(id, message_id(12, 34, "4f8a5c0e", "contoso.example"));
+/// assert_ne!(id, message_id(12, 34, "0c9d2b7a", "contoso.example"));
+/// assert!(id.starts_with("12-34.") && id.ends_with("@contoso.example"));
 /// ```
-pub fn message_id(hire: i64, pass: i64, domain: &str) -> String {
-    format!("{hire}-{pass}@{domain}")
+pub fn message_id(hire: i64, pass: i64, graph_id: &str, domain: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(graph_id.as_bytes());
+    let mut short = String::with_capacity(2 * TELLS_APART);
+    for byte in digest.iter().take(TELLS_APART) {
+        let _ = write!(short, "{byte:02x}");
+    }
+    format!("{hire}-{pass}.{short}@{domain}")
 }
 
 #[cfg(test)]

@@ -285,8 +285,8 @@ impl Attempt<'_> {
     }
 
     /// The same for every try of one letter.
-    pub(super) fn message_id(&self, kind: &str, pass_id: i64) -> String {
+    pub(super) fn message_id(&self, kind: &str, pass_id: i64, graph_id: &str) -> String {
         let domain = self.served.mail.from.address.domain();
-        format!("{kind}.{}", letter::message_id(self.hire().id, pass_id, &domain))
+        format!("{kind}.{}", letter::message_id(self.hire().id, pass_id, graph_id, &domain))
     }
 }

@@ -76,7 +76,7 @@ async fn tell_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Told, StoreEr
         why: void_why(attempt, &pass.cause),
         help: attempt.served.mail.help.clone(),
         language: attempt.hire().language.clone(),
-        message_id: attempt.message_id("void", pass.id),
+        message_id: attempt.message_id("void", pass.id, pass.graph_id.as_deref().unwrap_or_default()),
     };
     let failure = match attempt.served.letters.void(&facts) {
         Err(error) => {

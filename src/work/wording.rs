@@ -27,7 +27,7 @@ pub(super) fn rehearse(attempt: &Attempt<'_>, cleared: &Cleared) -> Result<(), R
             valid_until,
             one_time,
             earlier,
-            message_id: attempt.message_id("pass", 0),
+            message_id: attempt.message_id("pass", 0, ""),
             ..facts(attempt, cleared, zone.clone())
         };
         attempt.served.letters.rehearse(&facts).map_err(|error| Refusal {
@@ -54,7 +54,7 @@ pub(super) fn write(
         valid_until: issued.until(),
         one_time: issued.one_time(),
         earlier: settled.owed.iter().any(|pass| pass.recipient == cleared.channel().address.as_str()),
-        message_id: attempt.message_id("pass", issued.pass_id()),
+        message_id: attempt.message_id("pass", issued.pass_id(), issued.graph_id()),
         ..facts(attempt, cleared, zone)
     };
     attempt.served.letters.pass(&facts, issued.code()).map_err(|error| error.to_string())

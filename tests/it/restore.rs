@@ -53,3 +53,18 @@ async fn f87_whoever_signed_in_meanwhile_gets_no_second_pass_either() {
     );
     assert_eq!(world.letters().len(), 1);
 }
+
+/// Rows are numbered anew, and the first letter may lie in the mailbox: a server that drops a Message-ID that
+/// it has seen must not drop the second.
+#[tokio::test]
+async fn f87_a_letter_after_a_restore_is_not_taken_for_the_one_of_before() {
+    let mut world = World::new().await;
+    monday_forgotten(&mut world).await;
+    assert!(world.tenant.delete_pass(world.id_of("ada.lovelace@contoso.example")), "an admin makes way");
+    world.until("2027-03-01T07:30:00Z").await;
+    let rows = world.raw("SELECT id, hire_id FROM pass").await;
+    assert_eq!(rows.len(), 1, "the numbers are those of before\n{}", world.story().await);
+    let ids: Vec<String> = world.letters().iter().map(|letter| letter.header("Message-ID").unwrap()).collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
+    assert!(ids.iter().all(|id| id.starts_with("<pass.1-1.")), "{ids:?}");
+}
