@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
@@ -14,6 +15,7 @@ use super::end::{End, Trouble};
 use super::out::{Fit, Out};
 use super::{open, story};
 use crate::config::Settings;
+use crate::rules::calendar::{Zone, local_text};
 use crate::rules::hire::State;
 use crate::store::{Filter, HireRow, KeyText, Operate, Operated, ReviewRow, Store, View};
 
@@ -193,7 +195,8 @@ fn cells(row: &ReviewRow) -> [String; 7] {
 async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> Result<End, Trouble> {
     let store = open::existing_state(settings).await?;
     let key = KeyText(order.key.clone());
-    let done = store.operate(open::now(), &key, act, &order.reason, &open::operator(), order.dry_run).await?;
+    let now = open::now();
+    let done = store.operate(now, &key, act, &order.reason, &open::operator(), order.dry_run).await?;
     if out.is_json() {
         out.document(&json!({
             "tenant": done.before.tenant,
@@ -204,7 +207,7 @@ async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> 
             "dry_run": order.dry_run,
         }))?;
     } else {
-        out.lines([sentence(act, &done, order.dry_run)])?;
+        out.lines([sentence(act, &done, order.dry_run, now)])?;
         out.lines(left_to_a_service(&store, act, &done))?;
     }
     Ok(End::Done)
@@ -219,16 +222,16 @@ fn left_to_a_service(store: &Store, act: Operate, done: &Operated) -> Option<&'s
     )
 }
 
-fn sentence(act: Operate, done: &Operated, dry_run: bool) -> String {
+fn sentence(act: Operate, done: &Operated, dry_run: bool, now: DateTime<Utc>) -> String {
     let key = super::words::key(&done.before);
     if !done.changed {
         return format!("{key}: it was so already ({}), nothing is changed", done.before.state);
     }
     let what = match act {
-        Operate::Hold => "held; nothing is sent until `firstpass hire release`",
-        Operate::Release => "released; it goes on as its morning says",
-        Operate::Cancel => "cancelled; the service deletes a live pass and tells its recipient",
-        Operate::Retry { .. } => "tried again by the service within seconds; the pass will be valid at once",
+        Operate::Hold => "held; nothing is sent until `firstpass hire release`".to_owned(),
+        Operate::Release => "released; it goes on as its morning says".to_owned(),
+        Operate::Cancel => "cancelled; the service deletes a live pass and tells its recipient".to_owned(),
+        Operate::Retry { .. } => retried(&done.before, now),
     };
     let before = if done.before.state == done.state {
         format!("{} for now", done.state)
@@ -237,4 +240,56 @@ fn sentence(act: Operate, done: &Operated, dry_run: bool) -> String {
     };
     let would = if dry_run { " (dry run, nothing is written)" } else { "" };
     format!("{key}: {what} ({before}){would}")
+}
+
+/// What a retry brings: before the send time it is a look, and never a pass.
+fn retried(hire: &HireRow, now: DateTime<Utc>) -> String {
+    retry_sentence(hire.send_at, hire.start_at, &hire.zone, now)
+}
+
+fn retry_sentence(send: Option<DateTime<Utc>>, start: Option<DateTime<Utc>>, zone: &str, now: DateTime<Utc>) -> String {
+    let local = |at: DateTime<Utc>| match Zone::parse(zone) {
+        Ok(zone) => local_text(at, &zone),
+        Err(_) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
+    };
+    match (send, start) {
+        (Some(send), _) if send > now => {
+            format!("looked at again by the service within seconds; the pass is made at {} and not before", local(send))
+        }
+        (Some(_), Some(start)) if start > now => {
+            format!("tried again by the service within seconds; the pass will be valid from {}", local(start))
+        }
+        (Some(_), Some(_)) => "tried again by the service within seconds; the pass will be valid at once".to_owned(),
+        (None, _) | (_, None) => {
+            "looked at again by the service within seconds; without a time zone there is no send time".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each sentence is true at its time: before the send time a retry makes no pass.
+    #[test]
+    fn a_retry_says_when_the_pass_is_made_and_valid() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (send, start) = (Some(at("2027-03-01T06:00:00Z")), Some(at("2027-03-01T08:00:00Z")));
+        let says = |now: &str| retry_sentence(send, start, "Europe/Berlin", at(now));
+        insta::assert_snapshot!(
+            [
+                says("2027-02-26T12:00:00Z"),
+                says("2027-03-01T06:00:00Z"),
+                says("2027-03-01T08:00:00Z"),
+                retry_sentence(None, None, "", at("2027-03-01T08:00:00Z")),
+            ]
+            .join("\n"),
+            @r"
+        looked at again by the service within seconds; the pass is made at 2027-03-01 07:00 Europe/Berlin and not before
+        tried again by the service within seconds; the pass will be valid from 2027-03-01 09:00 Europe/Berlin
+        tried again by the service within seconds; the pass will be valid at once
+        looked at again by the service within seconds; without a time zone there is no send time
+        "
+        );
+    }
 }

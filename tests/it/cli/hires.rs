@@ -70,6 +70,7 @@ async fn an_admin_holds_releases_cancels_and_retries() {
                 &["hire", "release", "E1", "--reason", "HR is sure now"],
                 &["hire", "cancel", "E3", "--reason", "will not come"],
                 &["hire", "retry", "E3", "--reason", "after all"],
+                &["hire", "retry", "E2", "--reason", "the phone is removed", "--dry-run"],
                 &["hire", "show", "E1"],
             ]
         )
