@@ -309,12 +309,12 @@ pub fn first_look(morning: &Morning, schedule: &Schedule, now: DateTime<Utc>) ->
 
 /// The look after a look that did not end in a letter (contract 6). `None`: the window is over.
 ///
-/// Before the send time daily (attention: hourly), never past it; afterwards by the time since
-/// `window_from` (the send time, or the retry that opened a new window), up to `window_until`.
+/// Before the send time daily (attention: hourly), never past it; afterwards by the time since `since` (the
+/// latest of the send time, a retry, the coming of the row, the first refusal), up to `window_until`.
 pub fn next_look(
     standing: Standing,
     morning: &Morning,
-    window_from: DateTime<Utc>,
+    since: DateTime<Utc>,
     window_until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
@@ -328,7 +328,7 @@ pub fn next_look(
     if now >= window_until {
         return None;
     }
-    let pause = match (now - window_from).num_minutes() {
+    let pause = match (now - since).num_minutes() {
         ..1 => 1,
         1..3 => 2,
         3..8 => 5,

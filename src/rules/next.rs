@@ -24,8 +24,10 @@ pub struct Wanted {
     pub what_to_do: String,
     /// The instants, when the zone is known.
     pub morning: Option<Morning>,
-    /// Since when the hire may be served: the send time, or the moment of a retry.
+    /// Since when the hire may be served: the send time, the moment of a retry, or when a feed first named it.
     pub window_from: DateTime<Utc>,
+    /// Since when it needs a person; `None`: it does not.
+    pub attention_since: Option<DateTime<Utc>>,
     /// Until when a missed pass is still sent.
     pub window_until: DateTime<Utc>,
     /// POSTs so far.
@@ -160,5 +162,10 @@ pub fn after_clear_look(wanted: &Wanted, now: DateTime<Utc>) -> Standstill {
 /// The next look of contract 6, never past the end of the window, where it becomes `missed`.
 pub fn look_again(wanted: &Wanted, standing: Standing, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let morning = wanted.morning.as_ref()?;
-    calendar::next_look(standing, morning, wanted.window_from, wanted.window_until, now)
+    let since = match standing {
+        Standing::Pending => wanted.window_from,
+        // Whoever was refused hours after the send time is looked at again in a minute, too.
+        Standing::Attention => wanted.attention_since.unwrap_or(now).max(wanted.window_from),
+    };
+    calendar::next_look(standing, morning, since, wanted.window_until, now)
 }

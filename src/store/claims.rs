@@ -71,6 +71,8 @@ const REST: Sql = sql!(
     "UPDATE hire SET state = $3, reason = $4, what_to_do = $5, look_at = $6, claims = 0,
        user_upn = coalesce($7, user_upn), manager_upn = coalesce($8, manager_upn), channel = coalesce($9, channel),
        changed = CASE WHEN $10 = 1 THEN $11 ELSE changed END,
+       attention_since = CASE WHEN $3 = 'attention' THEN coalesce(attention_since, $11)
+                              WHEN $4 IS NULL AND $3 <> 'issuing' THEN NULL ELSE attention_since END,
        claim_token = NULL, claim_worker = NULL, lease_until = NULL
      WHERE id = $1 AND claim_token = $2"
 );

@@ -42,6 +42,7 @@ const MAILED: Sql = sql!(
 );
 const HIRE_DELIVERED: Sql = sql!(
     "UPDATE hire SET state = 'delivered', reason = NULL, what_to_do = '', claims = 0, changed = $2,
+       attention_since = NULL,
        look_at = CASE WHEN revision = $3
                        AND NOT EXISTS (SELECT 1 FROM pass o WHERE o.hire_id = hire.id AND o.owes = 1)
                       THEN $4 ELSE $2 END,

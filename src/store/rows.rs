@@ -57,6 +57,10 @@ pub struct HireRow {
     pub window_until: Option<DateTime<Utc>>,
     /// When the hire is looked at next; `None` = not by itself.
     pub look_at: Option<DateTime<Utc>>,
+    /// Since when it needs a person, also while a pass is asked for in between.
+    pub attention_since: Option<DateTime<Utc>>,
+    /// When a feed first named it.
+    pub first_seen: DateTime<Utc>,
     /// POSTs asked of Graph in this window.
     pub tries: i64,
     /// Claims in a row that ended without a rest.

@@ -53,6 +53,15 @@ pub(super) enum Setback {
     ThisHire(String),
 }
 
+/// What Graph was asked for when it refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    /// Facts, or the end of a pass.
+    ToRead,
+    /// A pass.
+    ForAPass,
+}
+
 /// Contract 5: clocks may differ by so much.
 pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 /// What a hire says whose letter cannot go out now.
@@ -115,7 +124,7 @@ impl<'w> Attempt<'w> {
             }
             (Some(_) | None, _) => None,
         };
-        let window_from = hire.window_from.or(hire.send_at).unwrap_or(DateTime::UNIX_EPOCH);
+        let opened = hire.window_from.or(hire.send_at).unwrap_or(DateTime::UNIX_EPOCH);
         Wanted {
             feed: hire.feed_status,
             operator: hire.operator_status,
@@ -123,8 +132,9 @@ impl<'w> Attempt<'w> {
             reason: if state == hire.state { hire.reason } else { None },
             what_to_do: hire.what_to_do.clone(),
             morning,
-            window_from,
-            window_until: hire.window_until.unwrap_or(window_from),
+            window_from: opened.max(hire.first_seen),
+            window_until: hire.window_until.unwrap_or(opened),
+            attention_since: hire.attention_since,
             tries: hire.tries,
         }
     }
@@ -177,12 +187,21 @@ impl<'w> Attempt<'w> {
 
     /// Sorts a failure of Graph; a tenant that must wait is written down, and told once.
     pub(super) async fn setback(&self, permission: &str, failure: &Failure) -> Result<Setback, StoreError> {
+        self.setback_of(Asked::ToRead, permission, failure).await
+    }
+
+    /// As [`Self::setback`], of a POST: that reads are answered meanwhile is no success of it.
+    pub(super) async fn setback_of_post(&self, permission: &str, failure: &Failure) -> Result<Setback, StoreError> {
+        self.setback_of(Asked::ForAPass, permission, failure).await
+    }
+
+    async fn setback_of(&self, asked: Asked, permission: &str, failure: &Failure) -> Result<Setback, StoreError> {
         let now = self.now();
         let name = self.hire().tenant.clone();
         let forbidden = matches!(failure, Failure::Refused(said) if said.status == 403);
         let lacks = forbidden && self.token_lacks(permission).await;
         let others_too = forbidden && {
-            let before = lock(&self.work.refused).insert(name.clone(), self.hire().id);
+            let before = lock(&self.work.refused).insert((name.clone(), asked), self.hire().id);
             before.is_some_and(|id| id != self.hire().id)
         };
         let gate = format!("tenant/{name}");
@@ -195,6 +214,9 @@ impl<'w> Attempt<'w> {
             }
             Verdict::StopTenant(wait, why) => {
                 let until = later(now, wait);
+                if forbidden && asked == Asked::ForAPass {
+                    lock(&self.work.makes_none).insert(name.clone());
+                }
                 if self.work.store.hold_gate(now, &gate, until, Some(&why)).await? {
                     error!(event = "tenant-stopped", tenant = %name, "tenant {name} is stopped: {why}");
                 }
@@ -212,13 +234,30 @@ impl<'w> Attempt<'w> {
         }
     }
 
-    /// The tenant answered: a stop of it is over.
+    /// The tenant answered: a stop of it is over. One for passes that it refused is not while a pass is
+    /// about to be asked for, or it would begin anew each time.
     pub(super) async fn reached(&self) -> Result<(), StoreError> {
         let name = &self.hire().tenant;
-        lock(&self.work.refused).remove(name);
+        lock(&self.work.refused).remove(&(name.clone(), Asked::ToRead));
+        let asks_soon = self.hire().send_at.is_some_and(|at| at <= self.now());
+        if asks_soon && lock(&self.work.makes_none).contains(name) {
+            return Ok(());
+        }
         let gate = format!("tenant/{name}");
         self.work.is_well(&gate);
         self.work.open_gate(&gate, self.now()).await
+    }
+
+    /// The tenant made a pass: a stop for passes that it refused is over.
+    pub(super) async fn made_one(&self) -> Result<(), StoreError> {
+        let name = &self.hire().tenant;
+        lock(&self.work.refused).remove(&(name.clone(), Asked::ForAPass));
+        if lock(&self.work.makes_none).remove(name) {
+            let gate = format!("tenant/{name}");
+            self.work.is_well(&gate);
+            self.work.open_gate(&gate, self.now()).await?;
+        }
+        Ok(())
     }
 
     /// A mail server that does not take our letters is not asked before its time, and nothing is made.

@@ -30,7 +30,7 @@ mod void;
 mod wording;
 pub mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +74,10 @@ pub struct Work {
     eyes: tokio::sync::Mutex<BTreeMap<String, Eyes>>,
     slots: Mutex<Slots>,
     gates: Mutex<BTreeMap<String, Gate>>,
-    /// Per tenant, the hire last refused with 403, until something succeeds.
-    refused: Mutex<BTreeMap<String, i64>>,
+    /// Per tenant and what was asked, the hire last refused with 403, until that succeeds.
+    refused: Mutex<BTreeMap<(String, attempt::Asked), i64>>,
+    /// Tenants that are stopped because they refused passes, until one makes one.
+    makes_none: Mutex<BTreeSet<String>>,
     /// When it was last looked whether instants must be made anew, and the zone data in force then.
     replanned: Mutex<Option<(DateTime<Utc>, String)>>,
     /// When certificates were last looked at.
@@ -166,6 +168,7 @@ impl Work {
             slots: Mutex::default(),
             gates: Mutex::default(),
             refused: Mutex::default(),
+            makes_none: Mutex::default(),
             replanned: Mutex::default(),
             certificates_seen: Mutex::default(),
             clock_right: Mutex::default(),

@@ -169,6 +169,10 @@ async fn issue(attempt: &mut Attempt<'_>, wanted: &Wanted, intended: Intended) -
     let torn = Torn { pass_id: intended.pass_id(), user, graph_id, owes: false, cause: Cause::Changed };
     match work.store.issued(&attempt.claimed, now, &issued, issued.lifetime_min()).await {
         Ok(Some(revision)) if revision == attempt.hire().revision => {
+            if let Err(error) = attempt.made_one().await {
+                settle::delete_unwritten(attempt, &torn).await;
+                return Err(error.into());
+            }
             info!(event = "pass-made", hire = %key, pass = issued.graph_id(), "{key}: pass made, usable from {}", issued.from());
             Ok((intended.into_cleared(), issued))
         }
@@ -207,7 +211,7 @@ async fn not_issued(
         Failure::Refused(_) => true,
         Failure::NotSent(_) | Failure::Throttled { .. } | Failure::Unauthorized(_) => false,
     };
-    let setback = attempt.setback("UserAuthMethod-TAP.ReadWrite.All", failure).await?;
+    let setback = attempt.setback_of_post("UserAuthMethod-TAP.ReadWrite.All", failure).await?;
     let stopped = matches!(setback, Setback::Waits(..));
     store.not_made(&attempt.claimed, now, intended.pass_id(), counts && !stopped, &why).await?;
     Ok(match setback {

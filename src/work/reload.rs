@@ -68,6 +68,7 @@ impl Work {
         next.in_hand.lock().await.extend(kept);
         *next.eyes.lock().await = std::mem::take(&mut *self.eyes.lock().await);
         *lock(&next.refused) = std::mem::take(&mut *lock(&self.refused));
+        *lock(&next.makes_none) = std::mem::take(&mut *lock(&self.makes_none));
         *self.in_hand.lock().await = left;
         let patience = self.settings.schedule.stop_within / 2;
         let stopped = tokio::time::timeout(patience, self.stop()).await.unwrap_or_else(|_| {

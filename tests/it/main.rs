@@ -51,6 +51,7 @@ mod notices;
 mod one_account;
 mod outages;
 mod play;
+mod refused;
 mod restore;
 mod rotation;
 mod service;

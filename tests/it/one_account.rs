@@ -9,7 +9,7 @@ use firstpass::sandbox::tenant::{Effect, Fault, Kind, When};
 use firstpass::store::Operate;
 use firstpass::work::tick::{Feeds, tick};
 
-use crate::world::{Allow, World};
+use crate::world::{Allow, World, side_by_side};
 
 const ADA: &str = "ada.lovelace@contoso.example";
 const HEADER: &str = "employee_id,user,display_name,start_date,start_time,zone,status\n";
@@ -48,18 +48,11 @@ async fn who(world: &World) -> (String, Vec<String>) {
     (delivered.clone(), refused.into_iter().map(|hire| hire.employee_id).collect())
 }
 
-async fn several_at_once(extra: &str) -> World {
-    let mut world = World::with(extra).await;
-    world.limits.at_once = 4;
-    world.restart().await;
-    world
-}
-
 #[tokio::test]
 async fn f69_i4_three_rows_for_one_account_get_one_pass() {
     // Also when a pass of others may be replaced: this one is no other's.
     for extra in ["", "[guard]\nforeign_pass = \"replace\"\n"] {
-        let mut world = several_at_once(extra).await;
+        let mut world = World::with_limits(extra, side_by_side()).await;
         world.drop_file("hires.csv", &rows(&world));
         world.until("2027-03-01T06:40:00Z").await;
         let story = world.story().await;
@@ -75,9 +68,7 @@ async fn f69_i4_three_rows_for_one_account_get_one_pass() {
 /// The guard of one attempt has passed when the other's pass is made: the state refuses its intent.
 #[tokio::test]
 async fn f69_i4_a_check_that_was_passed_a_moment_ago_is_not_enough() {
-    let mut world = several_at_once("").await;
-    world.limits.at_once = 2;
-    world.restart().await;
+    let mut world = World::with_limits("", side_by_side()).await;
     world.drop_file(
         "hires.csv",
         &[HEADER, &row("A1", ADA, "2027-03-01", ""), &row("A2", ADA, "2027-03-01", "")].concat(),
@@ -103,7 +94,7 @@ async fn f69_i4_a_check_that_was_passed_a_moment_ago_is_not_enough() {
 
 #[tokio::test]
 async fn f69_the_wrong_row_is_taken_back_and_the_other_goes_on_by_itself() {
-    let mut world = several_at_once("").await;
+    let mut world = World::with_limits("", side_by_side()).await;
     world.drop_file("hires.csv", &rows(&world));
     world.until("2027-03-01T06:30:00Z").await;
     let (delivered, refused) = who(&world).await;
@@ -132,7 +123,7 @@ async fn f69_the_wrong_row_is_taken_back_and_the_other_goes_on_by_itself() {
 /// HR renumbers somebody between two starts: the second pass waits for the end of the first, no longer.
 #[tokio::test]
 async fn f69_a_pass_that_has_ended_is_in_nobodys_way() {
-    let mut world = several_at_once("").await;
+    let mut world = World::with_limits("", side_by_side()).await;
     let both = [HEADER, &row("A1", ADA, "2027-03-01", ""), &row("A2", ADA, "2027-03-02", "")].concat();
     world.drop_file("hires.csv", &both);
     world.until("2027-03-01T13:00:00Z").await;
@@ -150,7 +141,7 @@ async fn f69_a_pass_that_has_ended_is_in_nobodys_way() {
 /// A state of before this rule may hold two: the one that gave way says whose pass stands in its place.
 #[tokio::test]
 async fn a_pass_of_ours_in_the_place_of_ours_is_not_called_somebody_elses() {
-    let mut world = several_at_once("").await;
+    let mut world = World::with_limits("", side_by_side()).await;
     let both = [HEADER, &row("A1", ADA, "2027-03-01", ""), &row("A2", ADA, "2027-03-01", "")].concat();
     world.drop_file("hires.csv", &both);
     world.until("2027-03-01T06:00:30Z").await;

@@ -11,7 +11,7 @@ use firstpass::sandbox::tls::Ca;
 use firstpass::work::tick::{Feeds, tick};
 use sqlx::Row as _;
 
-use crate::world::{FRIDAY, MAIL_PASSWORD, World, at, short_limits};
+use crate::world::{FRIDAY, MAIL_PASSWORD, World, at, short_limits, side_by_side};
 
 const ADA: &str = "ada.lovelace@contoso.example";
 const NOON: &str = "2027-03-01T12:00:00Z";
@@ -321,7 +321,7 @@ async fn f16_a_state_that_is_full_for_long_does_not_cost_a_pass_whose_letter_is_
 
 #[tokio::test]
 async fn f60_the_mail_pace_holds() {
-    let mut world = World::with("[mail] += per_minute = 3").await;
+    let mut world = World::with_limits("[mail] += per_minute = 3", side_by_side()).await;
     let mut file = "employee_id,user,start_date,zone\n".to_owned();
     for n in 0..10 {
         let upn = format!("hire{n}@contoso.example");

@@ -155,6 +155,7 @@ fn wanted() -> Wanted {
         }),
         window_from: at("2027-03-01T06:00:00Z"),
         window_until: at("2027-03-01T16:00:00Z"),
+        attention_since: None,
         tries: 0,
     }
 }

@@ -306,6 +306,12 @@ impl World {
 pub(crate) const ADA: &str = "employee_id,user,display_name,start_date,start_time,zone,manager\n\
     E1,ada.lovelace@contoso.example,Ada Lovelace,2027-03-01,09:00,Europe/Berlin,mia.manager@contoso.example\n";
 
+/// As production: several attempts under way at once. For stories of several hires; with one after the
+/// other a story is the same every time.
+pub(crate) fn side_by_side() -> Limits {
+    Limits { at_once: Limits::default().at_once, ..short_limits() }
+}
+
 /// Network waits of a test; instants are the model's.
 pub(crate) fn short_limits() -> Limits {
     Limits {

@@ -1,0 +1,5 @@
+-- Since when a hire needs a person: looks come in growing pauses from then on, also when its send time
+-- was long ago. It stays while passes are asked for in between.
+PRAGMA user_version = 8;
+
+ALTER TABLE hire ADD COLUMN attention_since INTEGER;
