@@ -73,6 +73,8 @@ pub struct Counts {
     pub past: u64,
     /// Rejected.
     pub rejected: u64,
+    /// Said again, word for word, by a row that is counted above.
+    pub twins: u64,
     /// For the brake.
     pub weight: Weight,
 }

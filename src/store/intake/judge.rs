@@ -302,7 +302,7 @@ impl Staging {
                 Verdict::Same | Verdict::Nothing | Verdict::Differs => counts.unchanged += n,
                 Verdict::Past | Verdict::BadPast => counts.past += n,
                 Verdict::Bad | Verdict::Unlike | Verdict::Foreign => counts.rejected += n,
-                Verdict::Twin => {}
+                Verdict::Twin => counts.twins += n,
             }
         }
         counts.weight = Weight {

@@ -202,6 +202,8 @@ impl Desk<'_> {
             unchanged: counts.unchanged,
             past: counts.past,
             rejected: counts.rejected,
+            twins: counts.twins,
+            vanished: counts.weight.vanished,
             state: "taken".to_owned(),
             why: out.why.to_owned(),
             ..FileReport::default()
