@@ -57,8 +57,10 @@ const TOLD_BY_NEWER: Sql = sql!(
 /// The commit of [`Store::delivered`] went through although its answer was lost.
 const MAILED_BEFORE: Sql =
     sql!("SELECT id FROM pass WHERE id = $1 AND hire_id = $2 AND claim_token = $3 AND state = 'mailed'");
+/// A letter that was handed over and used was taken, although nobody heard so.
 const RECEIVED: Sql = sql!(
-    "UPDATE pass SET state = 'over', outcome = 'used', graph_id = $3, owes = 0, look_at = NULL
+    "UPDATE pass SET state = 'over', outcome = 'used', graph_id = $3, owes = 0, look_at = NULL,
+       mailed_at = CASE WHEN message_id <> '' THEN coalesce(mailed_at, $4) ELSE mailed_at END
      WHERE id = $1 AND hire_id = $2 AND state IN ('intended', 'issued', 'mailing', 'mailed', 'condemned')"
 );
 const HIRE_RECEIVED: Sql =
@@ -240,8 +242,13 @@ impl Store {
             if revision.is_none() {
                 return Ok(false);
             }
-            let moved =
-                sqlx::query(text(RECEIVED)).bind(pass_id).bind(hire_id).bind(graph_id).execute(&mut *tx).await?;
+            let moved = sqlx::query(text(RECEIVED))
+                .bind(pass_id)
+                .bind(hire_id)
+                .bind(graph_id)
+                .bind(ms(now))
+                .execute(&mut *tx)
+                .await?;
             if moved.rows_affected() != 1 {
                 return Ok(false);
             }
