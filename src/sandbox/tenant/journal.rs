@@ -118,6 +118,8 @@ pub struct Seen {
     pub answer: Option<Value>,
     /// The answer's content type.
     pub answer_type: Option<String>,
+    /// The answer's `Retry-After`, as sent.
+    pub retry_after: Option<String>,
 }
 
 /// The newest entries, oldest first.

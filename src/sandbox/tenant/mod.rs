@@ -273,6 +273,11 @@ impl ModelTenant {
         state.tokens.check(self.shared.now(&state), &state.directory, audience, token).is_ok()
     }
 
+    /// Every token that is valid, to look for them where none may be.
+    pub fn given_tokens(&self) -> Vec<String> {
+        self.shared.lock().tokens.all()
+    }
+
     /// Makes every token that is out invalid.
     pub fn revoke_tokens(&self) {
         self.shared.lock().tokens.revoke();

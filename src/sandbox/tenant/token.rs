@@ -41,6 +41,11 @@ struct Given {
 pub(super) struct Tokens(VecDeque<Given>);
 
 impl Tokens {
+    /// Every token that is remembered.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.0.iter().map(|given| given.token.clone()).collect()
+    }
+
     /// No token that is out is valid any more.
     pub(super) fn revoke(&mut self) {
         self.0.clear();

@@ -133,6 +133,7 @@ fn arrive(shared: &Shared, request: Request<Body>, body: &Bytes) -> Asked {
         content_type,
         answer: None,
         answer_type: None,
+        retry_after: None,
     };
     let n = state.journal.enter(seen);
     let own = Uuid::new_v4().to_string();
@@ -176,8 +177,8 @@ async fn worked(shared: &Shared, router: Router, asked: Asked) -> Result<Respons
     state.journal.end(n, |seen| {
         seen.status = ready.status.as_u16();
         seen.answer = readable(None, &ready.body);
-        seen.answer_type =
-            ready.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name| ready.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        (seen.answer_type, seen.retry_after) = (header(header::CONTENT_TYPE), header(header::RETRY_AFTER));
     });
     drop(state);
     Ok(sent(ready))
