@@ -215,4 +215,6 @@ async fn sigterm_takes_back_a_pass_whose_letter_hangs() {
     assert_eq!(world.tenant.holding(), 1, "the last try was made");
     assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
     assert_eq!(world.work().n_in_hand().await, 0);
+    world.tenant.release();
+    world.finish().await;
 }

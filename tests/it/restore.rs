@@ -1,5 +1,6 @@
 //! A state that was brought back from a backup does not know what was sent since (F87, T28): the directory
-//! does, and it is asked before anything is made. `deploy/operations.md` says what to look at then.
+//! does, and it is asked before anything is made. `deploy/operations.md` says what to look at then. What
+//! somebody wrote into it by hand chooses nobody and no address (F83, T26).
 
 use firstpass::store::{Older, Store};
 
@@ -21,6 +22,7 @@ async fn monday_forgotten(world: &mut World) {
         let _ = std::fs::remove_file(format!("{}{end}", state.display()));
     }
     std::fs::copy(copy, &state).unwrap();
+    world.allow.restored = true;
     world.restart().await;
 }
 
@@ -35,6 +37,7 @@ async fn f87_a_letter_of_after_the_backup_shows_as_a_foreign_pass_and_no_second_
     assert_eq!(world.passes("ada.lovelace@contoso.example").len(), 1, "{}", world.story().await);
     assert_eq!(world.live_passes("ada.lovelace@contoso.example").len(), 1, "what the manager holds still works");
     assert_eq!(world.letters().len(), 1);
+    world.finish().await;
 }
 
 #[tokio::test]
@@ -52,6 +55,35 @@ async fn f87_whoever_signed_in_meanwhile_gets_no_second_pass_either() {
         world.story().await
     );
     assert_eq!(world.letters().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn f83_a_row_edited_by_hand_sends_no_letter_elsewhere() {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.tick().await;
+    let (omar, grace) = (world.id_of("omar.okafor@contoso.example"), world.id_of("grace.hopper@contoso.example"));
+    // Whoever can write the state says that Omar is the manager, and that his mailbox was proved.
+    world
+        .with_state(
+            "UPDATE hire SET channel = 'omar.okafor@contoso.example', manager_upn = 'omar.okafor@contoso.example'"
+                .to_owned(),
+        )
+        .await;
+    world.until("2027-03-01T06:05:00Z").await;
+    let letters = world.code_letters();
+    assert_eq!(letters.len(), 1, "{}", world.story().await);
+    assert_eq!(letters[0].to, ["mia.manager@contoso.example"], "the directory is asked");
+
+    // A pass row that names another account and recipient is no reason to send anything there.
+    world.with_state(format!("UPDATE pass SET user_id = '{grace}', manager_id = '{omar}'")).await;
+    world.with_state("UPDATE hire SET look_at = 0".to_owned()).await;
+    world.until("2027-03-01T12:00:00Z").await;
+    let to_others = world.letters().iter().filter(|letter| letter.to != ["mia.manager@contoso.example"]).count();
+    assert_eq!(to_others, 0, "{}", world.story().await);
+    assert!(world.live_passes("grace.hopper@contoso.example").is_empty(), "{}", world.story().await);
+    assert!(world.live_passes("ada.lovelace@contoso.example").len() <= 1, "{}", world.story().await);
 }
 
 /// Rows are numbered anew, and the first letter may lie in the mailbox: a server that drops a Message-ID that

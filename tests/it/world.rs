@@ -50,6 +50,10 @@ pub(crate) struct Allow {
     pub(crate) unsettled: bool,
     /// Our own pass may have been overridden by a late POST of our own.
     pub(crate) late_post: bool,
+    /// The state was brought back from a backup: rows about what was sent since are gone.
+    pub(crate) restored: bool,
+    /// The story wrote into the state what a new process finds there.
+    pub(crate) by_hand: bool,
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {

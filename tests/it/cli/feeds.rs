@@ -73,4 +73,6 @@ async fn an_overdue_feed_is_told_once_in_the_log_and_shown_by_every_command() {
     assert!(!calm_again.stdout.contains("overdue"), "{}", calm_again.stdout);
     let list = firstpass(&dir, &["feed", "list"]).await;
     assert!(!list.stdout.contains("overdue"), "{}", list.stdout);
+    world.restart().await;
+    world.finish().await;
 }

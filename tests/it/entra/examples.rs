@@ -120,6 +120,7 @@ async fn every_documented_answer_is_read() {
         .filter(|name| name != "index.json")
         .collect();
     assert_eq!(there.difference(&examples.read).collect::<Vec<_>>(), Vec::<&String>::new(), "examples nobody reads");
+    scene.finish();
 }
 
 async fn errors(examples: &mut Examples, scene: &Scene) {

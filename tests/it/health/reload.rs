@@ -213,4 +213,6 @@ async fn a_tenant_that_left_keeps_nobody_unready() {
     let scrape = scrape(&world).await;
     assert_eq!(scrape.value("firstpass_ready", ""), 1, "{}", scrape.text);
     assert_eq!(scrape.sum("firstpass_oldest_due_seconds", ""), 0, "{}", scrape.text);
+    world.allow.by_hand = true;
+    world.finish().await;
 }

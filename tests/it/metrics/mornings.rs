@@ -132,7 +132,7 @@ async fn f97_a_refused_credential_stops_its_tenant_and_counts_tokens() {
 }
 
 #[tokio::test]
-async fn f16_429_is_counted_and_its_patience_is_shown() {
+async fn f98_429_is_counted_and_its_patience_is_shown() {
     let mut world = monday().await;
     let effect = Effect::throttled(Some("300"));
     world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect });
