@@ -19,6 +19,7 @@ mod state;
 mod pages;
 pub(crate) mod terminal;
 mod feeds;
+mod privacy;
 
 /// The Friday before Monday, 2 March 2037.
 const FRIDAY: &str = "2037-02-27T12:00:00Z";

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{calm, firstpass, session, weekend};
 use crate::world::World;
@@ -245,4 +245,60 @@ async fn f15_a_copy_is_on_the_disk_before_it_gets_its_name() {
     let folder = format!("<{}>", dir.display());
     let named = |call: &String| call.contains("fsync(") && call.contains(&folder);
     assert!(calls[renamed..].iter().any(named), "the name is not on the disk\n{told}");
+}
+
+/// Enough rows for the migrations to take a while.
+const MANY: i64 = 60_000;
+
+#[tokio::test]
+async fn f13_a_kill_while_the_tables_are_brought_up_to_date_loses_nothing() {
+    let world = World::around("", crate::world::short_limits(), firstpass::clock::Clock::System);
+    let dir = world.dir.path().to_owned();
+    first_version(&dir).await;
+    let mut state = raw(&dir.join("state.db")).await;
+    sqlx::query(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+         INSERT INTO hire (tenant, employee_id, feed, source_file, source_line, start_date, start_time, zone, send_time,
+                           state, reason, what_to_do, first_seen, changed)
+         SELECT 'contoso', 'E' || i, 'hr', 'hires.csv', i, '2037-03-02', '09:00:00', 'Europe/Berlin', '07:00:00',
+                'attention', 'user-missing', 'look', 0, 0 FROM n",
+    )
+    .bind(MANY)
+    .execute(&mut state)
+    .await
+    .unwrap();
+    state.close().await.unwrap();
+    let newest = i64::try_from(
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite")).unwrap().count(),
+    )
+    .unwrap();
+
+    let (mut killed, mut seen) = (0, std::collections::BTreeSet::new());
+    for pause in std::iter::successors(Some(10_u64), |pause| Some(pause * 3 / 2)) {
+        let mut child = super::command(&dir, &["state", "migrate"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        let ended = child.try_wait().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += i64::from(ended.is_none());
+        let mut state = raw(&dir.join("state.db")).await;
+        let sound: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut state).await.unwrap();
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut state).await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM hire").fetch_one(&mut state).await.unwrap();
+        assert_eq!((sound.as_str(), rows), ("ok", MANY), "killed after {pause} ms at version {version}");
+        assert!((1..=newest).contains(&version), "version {version}");
+        seen.insert(version);
+        state.close().await.unwrap();
+        if let Some(ended) = ended {
+            assert!(ended.success(), "it resumes where it was cut: versions {seen:?}");
+            break;
+        }
+    }
+    assert!(killed > 0, "it was never cut");
+    let checked = firstpass(&dir, &["state", "check"]).await;
+    assert!(checked.stdout.contains(&format!("tables of version {newest}, as this")), "{}", checked.stdout);
 }

@@ -24,6 +24,7 @@ mod answers;
 mod breaks;
 mod names;
 mod silence;
+mod old_tls;
 
 const PASSWORD: &str = "mail-P4ssw0rd-canary";
 const CODE: &str = "K7x9-Qp2m-canary";
