@@ -43,9 +43,6 @@ pub struct FileReport {
     /// Rows that say the same as another one, which is counted above; absent when there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub twins: u64,
-    /// Of `changed`, people whom the file no longer names: they have no row; absent when there are none.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub vanished: u64,
     /// `taken`, `held`, `refused`, `superseded`, `rejected`.
     pub state: String,
     /// Why it is held or rejected, or what else is worth knowing; may be empty.

@@ -203,7 +203,6 @@ impl Desk<'_> {
             past: counts.past,
             rejected: counts.rejected,
             twins: counts.twins,
-            vanished: counts.weight.vanished,
             state: "taken".to_owned(),
             why: out.why.to_owned(),
             ..FileReport::default()
