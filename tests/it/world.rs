@@ -45,6 +45,7 @@ pub(crate) struct World {
 
 /// Invariants that a story breaks from outside.
 #[derive(Debug, Default, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that a story may do, and most do none")]
 pub(crate) struct Allow {
     /// Pass rows may be unsettled when the story ends.
     pub(crate) unsettled: bool,

@@ -116,7 +116,11 @@ async fn t20_f76_f77_files_memory_and_dumps_are_its_own() {
             .any(|name| path == dir.join(name) || path == dir);
         let dropped = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("today"));
         let report = path.to_string_lossy().ends_with(".report.json");
-        assert!(!ours || (dropped && !report) || mode(&path) & 0o077 == 0, "{} is open to others", path.display());
+        assert!(
+            !ours || (dropped && !report) || mode(&path).trailing_zeros() >= 6,
+            "{} is open to others",
+            path.display()
+        );
         if path.is_dir() {
             files.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
