@@ -2,7 +2,7 @@
 //!
 //! The state takes our writes, every tenant answers and takes our sign-in, the mail is in reach,
 //! nothing is due and late, the clock is right. What is not is said in a sentence each, without a name
-//! or an address of a person. Tenants and mail are looked at in [`super::looks`]; the state counts every
+//! or an address of a person. Tenants and mail are looked at in `looks`; the state counts every
 //! five seconds at most.
 
 use std::time::{Duration, Instant};
