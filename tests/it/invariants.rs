@@ -18,6 +18,8 @@ mod ends;
 mod secrets;
 mod starts;
 
+pub(crate) use self::secrets::files_below;
+
 /// `Retry-After` counts for so long at most.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 

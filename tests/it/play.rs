@@ -10,6 +10,8 @@ use chrono::{DateTime, Utc};
 use firstpass::sandbox::mailbox::ReceivedLetter;
 use serde_json::Value;
 
+use crate::invariants::files_below;
+
 const FIRSTPASS: &str = env!("CARGO_BIN_EXE_firstpass");
 /// Contract 2 and issue 2: two minutes, whatever else this machine does.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -22,15 +24,6 @@ fn run(dir: &Path, program: &str, args: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 /// Codes of all letters in the folder.

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use firstpass::sandbox::mailbox::ReceivedLetter;
 use serde_json::Value;
+
+use crate::invariants::files_below;
 
 const FIRSTPASS: &str = env!("CARGO_BIN_EXE_firstpass");
 /// For a machine that is busy.
@@ -210,15 +212,6 @@ fn nothing_holds(dir: &Path, code: &str) {
         let found = bytes.windows(code.len()).any(|window| window == code.as_bytes());
         assert!(is_letter || !found, "I3: a code stands in {}", path.display());
     }
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 /// The small file is followed while it is served; one that is wrong is told and not used.

@@ -147,6 +147,22 @@ async fn a_code_in_hand_goes_along_and_its_letter_goes_out() {
     world.finish().await;
 }
 
+/// The letter is refused once more, and settings come by which nobody may have its pass.
+async fn hands_no_code_on(world: &mut World, settings: Settings) {
+    world.mail.fault(MailFault {
+        verb: Verb::Data,
+        nth: 1,
+        when: mailbox::When::Before,
+        effect: mailbox::Effect::Reply(451, "4.7.1 not now".to_owned()),
+    });
+    let old = Arc::clone(world.work());
+    let next = Arc::new(old.successor(settings).unwrap());
+    old.hand_over_to(&next).await.unwrap();
+    assert_eq!((old.n_in_hand().await, next.n_in_hand().await), (0, 0));
+    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "{}", world.story().await);
+    world.work = Some(next);
+}
+
 #[tokio::test]
 async fn i5_a_tenant_that_is_gone_leaves_no_live_pass() {
     let mut world = a_letter_in_hand().await;
@@ -156,18 +172,7 @@ async fn i5_a_tenant_that_is_gone_leaves_no_live_pass() {
         .replace("tenant = \"contoso\"", "tenant = \"fabrikam\"");
     std::fs::write(settings_file(&world), other).unwrap();
     let settings = Settings::load(&settings_file(&world), std::iter::empty()).unwrap();
-    let old = Arc::clone(world.work());
-    world.mail.fault(MailFault {
-        verb: Verb::Data,
-        nth: 1,
-        when: mailbox::When::Before,
-        effect: mailbox::Effect::Reply(451, "4.7.1 not now".to_owned()),
-    });
-    let next = Arc::new(old.successor(settings).unwrap());
-    old.hand_over_to(&next).await.unwrap();
-    assert_eq!((old.n_in_hand().await, next.n_in_hand().await), (0, 0));
-    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "{}", world.story().await);
-    world.work = Some(next);
+    hands_no_code_on(&mut world, settings).await;
 }
 
 #[tokio::test]
@@ -175,18 +180,7 @@ async fn i5_a_name_that_means_another_directory_takes_no_code_along() {
     let mut world = a_letter_in_hand().await;
     let id = world.tenant.edit(|directory| directory.tenant_id).to_string();
     let settings = changed(&world, &id, "99999999-2222-3333-4444-555555555555");
-    world.mail.fault(MailFault {
-        verb: Verb::Data,
-        nth: 1,
-        when: mailbox::When::Before,
-        effect: mailbox::Effect::Reply(451, "4.7.1 not now".to_owned()),
-    });
-    let old = Arc::clone(world.work());
-    let next = Arc::new(old.successor(settings).unwrap());
-    old.hand_over_to(&next).await.unwrap();
-    assert_eq!((old.n_in_hand().await, next.n_in_hand().await), (0, 0));
-    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty(), "{}", world.story().await);
-    world.work = Some(next);
+    hands_no_code_on(&mut world, settings).await;
 }
 
 /// What waits for a tenant that left waits for nobody.

@@ -116,7 +116,8 @@ fn as_written(secret: &str) -> Vec<Vec<u8>> {
     written
 }
 
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+/// Every file, however deep.
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
