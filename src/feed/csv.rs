@@ -17,14 +17,18 @@ use super::rows::Rows;
 use super::stager::Stager;
 use crate::config;
 use crate::rules::calendar::Schedule;
+use crate::rules::flaw::{Flaw, Kind};
 use crate::rules::headers::{Field, HeaderError, LINE_COLUMN, REASON_COLUMN};
-use crate::rules::hire::Start;
+use crate::rules::hire::{Hire, Start};
 use crate::rules::intake::Age;
-use crate::rules::record::{Cells, FeedRules, HireRecord, Reject, parse};
+use crate::rules::record::{Bad, Cells, FeedRules, HireRecord, Reject};
 use crate::rules::staged::Batch;
 
 /// A feed names the people of one company; more rows than this is something else.
 const ROWS: u64 = 1_000_000;
+
+/// One field too many, so that a row is no row either when it is dropped again: its quotes are right then.
+const NOT_A_ROW: &str = "not one row: see firstpass_reason";
 
 /// Why a whole file cannot be read. The text is a sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +107,7 @@ pub fn read(
         if count > ROWS {
             return Err(Unreadable::File(format!("the file has more than {ROWS} rows; nothing was taken")));
         }
-        let record = HireRecord { line, columns: &rows.columns, cells: &rows.record };
-        stager.push(parse(&record, &rules.feed), line);
+        stager.push(rows.judge(line, &rules.feed), line);
         if let Some(batch) = stager.full()
             && !take(batch)
         {
@@ -144,7 +147,7 @@ pub struct Rejected {
 }
 
 /// Reads the file again and writes the rows of `lines` (sorted) as they came behind the two columns
-/// `firstpass_line` and `firstpass_reason`. A reason of `None` is what [`parse`] says of the row.
+/// `firstpass_line` and `firstpass_reason`. A reason of `None` is what [`Rows::judge`] says of the row.
 ///
 /// Every cell is quoted and no cell is changed, also one that a spreadsheet would take for a formula
 /// (F46): the file must be the data when it is dropped again. The text in front is ours and never
@@ -175,7 +178,7 @@ pub fn rejected(
     while let Some(line) = rows.advance()? {
         let Some((_, reason)) = wanted.next_if(|(wanted, _)| *wanted == line) else { continue };
         let record = HireRecord { line, columns: &rows.columns, cells: &rows.record };
-        let mut reject = why(&record, rules, reason.as_deref());
+        let mut reject = why(&record, rows.judge(line, &rules.feed), reason.as_deref());
         if rules.reading {
             super::sql::of_a_row(&mut reject, &record);
         }
@@ -187,6 +190,10 @@ pub fn rejected(
         }
         let mut row = vec![line.to_string(), said(&reject)];
         row.extend(cells);
+        if let Some(Flaw { kind: Kind::Quote(_), .. }) = rows.flaw {
+            row.resize(row.len().max(head.len()), String::new());
+            row.push(NOT_A_ROW.to_owned());
+        }
         out.write_record(&row).map_err(io::Error::other)?;
         found.push(Rejected { reject, digest: hex(&digest.finalize()) });
     }
@@ -199,10 +206,11 @@ pub fn rejected(
 }
 
 fn said(reject: &Reject) -> String {
-    if reject.column.is_empty() { reject.reason.clone() } else { format!("{}: {}", reject.field, reject.reason) }
+    let place = if reject.field.is_empty() { &reject.column } else { &reject.field };
+    if place.is_empty() { reject.reason.clone() } else { format!("{place}: {}", reject.reason) }
 }
 
-fn why(record: &HireRecord<'_>, rules: &Rules, reason: Option<&str>) -> Reject {
+fn why(record: &HireRecord<'_>, judged: Result<Hire, Box<Bad>>, reason: Option<&str>) -> Reject {
     let whole = |reason: &str| Reject {
         line: record.line,
         employee_id: None,
@@ -210,7 +218,7 @@ fn why(record: &HireRecord<'_>, rules: &Rules, reason: Option<&str>) -> Reject {
         field: Field::EmployeeId.as_str().to_owned(),
         reason: reason.to_owned(),
     };
-    match (reason, parse(record, &rules.feed)) {
+    match (reason, judged) {
         (Some(reason), _) => whole(reason),
         (None, Err(bad)) => bad.reject,
         (None, Ok(hire)) => Reject {

@@ -1,20 +1,24 @@
 //! The decoded bytes of a file on their way into the CSV reader: counted and bounded.
 //!
-//! Follows the quotes as the CSV reader does, so that a record or field without an end is refused
-//! before it is kept in memory, a quote that never closes is seen (a file cut in two), and every
-//! record knows the line on which it starts, as an editor counts: CRLF, LF and CR each end one.
+//! Follows the quotes as the CSV reader does. So every record knows the line on which it starts, as an
+//! editor counts (CRLF, LF and CR each end one), a quote that never closes is seen (a file cut in
+//! two), as is one that closes in another row, and of a row without end only the beginning is handed on
+//! and kept in memory. Such a row is rejected by its [`Flaw`], and the rows behind it go in.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::encoding::{Text, Written};
+use crate::rules::flaw::{Flaw, Kind};
 
 /// A field longer than this is no field of a person.
 const FIELD_BYTES: usize = 64 * 1024;
-/// A record longer than this has lost a quote; it is also what is kept in memory at most.
+/// So much of a row is handed on; the rest of it is passed over.
 const RECORD_BYTES: usize = 1024 * 1024;
-/// More than this is not kept in memory; how many a header may have is the business of `rows`.
+/// So many fields of a row are handed on; how many a header may have is the business of `rows`.
 const COLUMNS: usize = 1024;
+/// Bytes behind the first of a letter, at most.
+const CONTINUED: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -24,6 +28,15 @@ enum Place {
     Quoted,
     /// After a quote inside a quoted field: its end, or the first of two.
     QuoteSeen,
+}
+
+/// A record that began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// On which it starts.
+    pub(crate) line: u64,
+    /// Why it cannot be read as a row.
+    pub(crate) flaw: Option<Flaw>,
 }
 
 /// A file read once from its start.
@@ -37,8 +50,12 @@ pub(crate) struct Guarded {
     record: usize,
     field: usize,
     columns: usize,
+    /// On which the field starts.
+    field_line: u64,
+    /// The rest of the record is passed over.
+    cut: bool,
     record_line: u64,
-    starts: VecDeque<u64>,
+    begun: VecDeque<Begun>,
     fault: Option<String>,
 }
 
@@ -54,18 +71,20 @@ impl Guarded {
             record: 0,
             field: 0,
             columns: 1,
+            field_line: 1,
+            cut: false,
             record_line: 1,
-            starts: VecDeque::new(),
+            begun: VecDeque::new(),
             fault: None,
         }
     }
 
-    /// The line of the next record that the CSV reader hands out.
-    pub(crate) fn next_line(&mut self) -> u64 {
-        self.starts.pop_front().unwrap_or(self.record_line)
+    /// The next record that the CSV reader hands out.
+    pub(crate) fn next_record(&mut self) -> Begun {
+        self.begun.pop_front().unwrap_or(Begun { line: self.record_line, flaw: None })
     }
 
-    /// Why reading was stopped, if a bound was met.
+    /// Why reading was stopped, if its letters are none.
     pub(crate) fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
     }
@@ -89,98 +108,137 @@ impl Guarded {
         self.text.sha256()
     }
 
-    fn follow(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let mut rest = bytes;
-        while let Some((byte, after)) = rest.split_first() {
-            let n_inside = self.n_inside(rest);
+    /// Takes in what was read, and leaves at its front what is handed on: so many bytes.
+    fn follow(&mut self, bytes: &mut [u8]) -> usize {
+        let (mut at, mut kept) = (0, 0);
+        while let Some(byte) = bytes.get(at).copied() {
+            let n_inside = self.n_inside(bytes.get(at..).unwrap_or_default());
             if n_inside == 0 {
-                self.step(*byte)?;
-                rest = after;
-            } else {
-                self.record += n_inside;
-                self.field += n_inside;
-                self.after_cr = false;
-                self.within_bounds()?;
-                rest = rest.get(n_inside..).unwrap_or_default();
+                if let (Some(byte), Some(place)) = (self.step(byte), bytes.get_mut(kept)) {
+                    *place = byte;
+                    kept += 1;
+                }
+                at += 1;
+                continue;
             }
+            self.grow(n_inside);
+            self.after_cr = false;
+            if !self.cut {
+                if kept != at {
+                    bytes.copy_within(at..at + n_inside, kept);
+                }
+                kept += n_inside;
+            }
+            at += n_inside;
         }
-        Ok(())
+        kept
     }
 
-    /// How many of the next bytes lie inside of a field, where no byte means anything.
+    /// How many of the next bytes lie inside of a field, where no byte means anything, and below the bound.
     fn n_inside(&self, bytes: &[u8]) -> usize {
         let end = match self.place {
             Place::Plain => bytes.iter().position(|byte| *byte == self.delimiter || matches!(byte, b'\r' | b'\n')),
             Place::Quoted => bytes.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n')),
             Place::RecordStart | Place::FieldStart | Place::QuoteSeen => Some(0),
         };
-        end.unwrap_or(bytes.len())
+        let n_inside = end.unwrap_or(bytes.len());
+        if self.cut { n_inside } else { n_inside.min(RECORD_BYTES.saturating_sub(self.record)) }
     }
 
-    fn step(&mut self, byte: u8) -> Result<(), String> {
+    fn grow(&mut self, n: usize) {
+        self.record += n;
+        self.field += n;
+        if self.field > FIELD_BYTES {
+            self.tell(Kind::Field(self.columns - 1));
+        }
+    }
+
+    /// The first flaw of a record is the one that is told.
+    fn tell(&mut self, kind: Kind) {
+        let line = self.line;
+        if let Some(begun) = self.begun.back_mut() {
+            let lines = line - begun.line + 1;
+            begun.flaw.get_or_insert(Flaw { kind, lines, cut: false });
+        }
+    }
+
+    /// One byte, and what of it is handed on.
+    fn step(&mut self, byte: u8) -> Option<u8> {
         let ends_line = matches!(byte, b'\r' | b'\n');
         if self.place == Place::RecordStart && !ends_line {
             self.record_line = self.line;
-            self.starts.push_back(self.line);
-            (self.record, self.field, self.columns, self.place) = (0, 0, 1, Place::FieldStart);
+            self.begun.push_back(Begun { line: self.line, flaw: None });
+            (self.record, self.columns, self.place) = (0, 1, Place::FieldStart);
         }
-        // Two quotes inside of quotes are one: a row is as long when it is written again.
-        if (self.place, byte) != (Place::QuoteSeen, b'"') {
-            self.record += 1;
-            self.field += 1;
+        if self.place == Place::FieldStart {
+            (self.field, self.field_line) = (0, self.line);
         }
-        self.place = match (self.place, byte) {
+        let before = self.place;
+        self.place = match (before, byte) {
             (Place::Quoted, b'"') => Place::QuoteSeen,
             (Place::Quoted, _) | (Place::FieldStart | Place::QuoteSeen, b'"') => Place::Quoted,
             (Place::RecordStart, _) | (_, b'\r' | b'\n') => Place::RecordStart,
             (Place::FieldStart | Place::Plain | Place::QuoteSeen, byte) if byte == self.delimiter => {
                 self.columns += 1;
-                self.field = 0;
                 Place::FieldStart
             }
             (Place::FieldStart | Place::Plain | Place::QuoteSeen, _) => Place::Plain,
         };
+        if (before, self.place) == (Place::QuoteSeen, Place::Plain) && self.line > self.field_line {
+            self.tell(Kind::Quote(self.columns - 1));
+        }
+        // Two quotes inside of quotes are one: a row is as long when it is written again.
+        if before != Place::RecordStart && (before, byte) != (Place::QuoteSeen, b'"') {
+            self.grow(1);
+        }
+        if ends_line && let Some(Begun { line, flaw: Some(flaw) }) = self.begun.back_mut() {
+            flaw.lines = flaw.lines.max(self.line - *line + 1);
+        }
         if byte == b'\r' || (byte == b'\n' && !self.after_cr) {
             self.line += 1;
         }
         self.after_cr = byte == b'\r';
-        self.within_bounds()
+        if self.place == Place::RecordStart {
+            self.cut = false;
+            return Some(byte);
+        }
+        if self.cut { None } else { self.within_bounds(before, byte) }
     }
 
-    fn within_bounds(&self) -> Result<(), String> {
-        if self.field > FIELD_BYTES || self.record > RECORD_BYTES {
-            return Err(format!(
-                "the record that starts on line {} has more than {} KiB{}; is a quote missing there? A column of pictures or documents has to be left out of the export. Nothing was taken",
-                self.record_line,
-                if self.field > FIELD_BYTES { FIELD_BYTES / 1024 } else { RECORD_BYTES / 1024 },
-                if self.field > FIELD_BYTES { " in one field" } else { "" },
-            ));
-        }
+    /// The byte; at a bound what closes the field in place of it, and nothing more of this record.
+    fn within_bounds(&mut self, before: Place, byte: u8) -> Option<u8> {
+        let inside_of_a_letter = byte & 0xC0 == 0x80 && self.record <= RECORD_BYTES + CONTINUED;
         if self.columns > COLUMNS {
-            return Err(format!("line {} has more than {COLUMNS} columns; nothing was taken", self.record_line));
+            self.tell(Kind::Columns);
+        } else if self.record > RECORD_BYTES && !inside_of_a_letter {
+            self.tell(Kind::Row);
+        } else {
+            return Some(byte);
         }
-        Ok(())
+        self.cut = true;
+        if let Some(Begun { flaw: Some(flaw), .. }) = self.begun.back_mut() {
+            flaw.cut = true;
+        }
+        (before == Place::Quoted).then_some(b'"')
     }
 }
 
 impl Read for Guarded {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.fault.is_some() {
-            return Err(io::Error::other("a bound was met"));
-        }
-        let n = match self.text.read(into) {
-            Ok(n) => n,
-            Err(error) => {
-                self.fault = self.text.malformed().map(|written| self.no_letters(written));
-                return Err(error);
+        loop {
+            let n = match self.text.read(into) {
+                Ok(n) => n,
+                Err(error) => {
+                    self.fault = self.text.malformed().map(|written| self.no_letters(written));
+                    return Err(error);
+                }
+            };
+            let kept = self.follow(into.get_mut(..n).unwrap_or_default());
+            // Nothing is the end of the file.
+            if kept > 0 || n == 0 {
+                return Ok(kept);
             }
-        };
-        let bytes = into.get(..n).unwrap_or_default();
-        if let Err(fault) = self.follow(bytes) {
-            self.fault = Some(fault);
-            return Err(io::Error::other("a bound was met"));
         }
-        Ok(n)
     }
 }
 

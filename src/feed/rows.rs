@@ -10,10 +10,12 @@ use std::io::{self, Read};
 use super::csv::{Rules, Unreadable};
 use super::dialect::{self, Dialect};
 use super::encoding::{self, Text};
-use super::guarded::Guarded;
+use super::guarded::{Begun, Guarded};
 use super::rows_digest::RowsDigest;
+use crate::rules::flaw::Flaw;
 use crate::rules::headers::{Columns, cut};
-use crate::rules::record::Cells;
+use crate::rules::hire::Hire;
+use crate::rules::record::{Bad, Cells, FeedRules, HireRecord, flawed, parse};
 
 /// HR systems export tens of columns, seldom a hundred. Our own two come on top.
 const COLUMNS: usize = 512;
@@ -36,6 +38,8 @@ pub(super) struct Rows {
     pub(super) columns: Columns,
     /// The record that [`Rows::advance`] found.
     pub(super) record: csv::StringRecord,
+    /// Why it cannot be read as a row.
+    pub(super) flaw: Option<Flaw>,
     /// A row of labels may still follow the header.
     labels: bool,
     encoding_is_set: bool,
@@ -61,12 +65,16 @@ impl Rows {
         let record = csv::StringRecord::new();
         let encoding_is_set = rules.encoding.is_some();
         let reading = rules.reading.then(|| (0, RowsDigest::default()));
-        let mut rows = Self { reader, columns: Columns::default(), record, labels: false, encoding_is_set, reading };
+        let (columns, flaw) = (Columns::default(), None);
+        let mut rows = Self { reader, columns, record, flaw, labels: false, encoding_is_set, reading };
         if dialect.sep_line {
             rows.advance()?;
         }
         if rows.advance()?.is_none() {
             return Err(Unreadable::File("the file is empty: it has not even a header".to_owned()));
+        }
+        if let Some(flaw) = &rows.flaw {
+            return Err(Unreadable::File(format!("the header cannot be read: {flaw}. Nothing was taken")));
         }
         rows.columns = Columns::find(&headers(&rows.record)?, &rules.feed.columns)?;
         if rows.columns.headers().len() - rows.columns.ours().len() > COLUMNS {
@@ -85,7 +93,8 @@ impl Rows {
                 Ok(false) => return self.whole().map(|()| None),
                 Err(error) => return Err(self.broken(&error)),
             }
-            let mut line = self.reader.get_mut().next_line();
+            let Begun { mut line, flaw } = self.reader.get_mut().next_record();
+            self.flaw = flaw;
             if let Some((position, digest)) = &mut self.reading {
                 // The header is 0.
                 line = *position;
@@ -102,6 +111,15 @@ impl Rows {
         }
     }
 
+    /// What the record says.
+    pub(super) fn judge(&self, line: u64, rules: &FeedRules) -> Result<Hire, Box<Bad>> {
+        let record = HireRecord { line, columns: &self.columns, cells: &self.record };
+        match &self.flaw {
+            None => parse(&record, rules),
+            Some(flaw) => Err(flawed(&record, rules, flaw)),
+        }
+    }
+
     fn whole(&self) -> Result<(), Unreadable> {
         match self.reader.get_ref().open_quote() {
             None => Ok(()),
@@ -115,7 +133,7 @@ impl Rows {
         if let Some(fault) = self.reader.get_ref().fault() {
             return Unreadable::File(fault.to_owned());
         }
-        let line = self.reader.get_mut().next_line();
+        let Begun { line, .. } = self.reader.get_mut().next_record();
         match error.kind() {
             csv::ErrorKind::Utf8 { .. } => Unreadable::File(self.no_utf8(line)),
             csv::ErrorKind::Io(source) => Unreadable::Io(io::Error::new(source.kind(), source.to_string())),

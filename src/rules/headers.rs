@@ -188,6 +188,11 @@ impl Columns {
         self.place(field).and_then(|place| self.headers.get(place)).map_or("", String::as_str)
     }
 
+    /// The field that a column gives, counted from 0.
+    pub fn field_at(&self, place: usize) -> Option<Field> {
+        self.at.iter().position(|at| *at == Some(place)).and_then(|n| Field::ALL.get(n).copied())
+    }
+
     /// Whether one column gives both fields.
     pub fn share(&self, one: Field, other: Field) -> bool {
         self.place(one).is_some() && self.place(one) == self.place(other)

@@ -1,13 +1,14 @@
 //! Pure rules: facts and a time in, a decision out.
 //!
 //! No tokio, sqlx, reqwest, SMTP, figment, clap and no `std::{fs, env, net, time::SystemTime}` here.
-//! Reading order: [`hire`], [`record`], [`dates`], [`status`], [`calendar`], [`places`], [`intake`], [`next`], [`guard`],
-//! [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`registration`], [`verdict`], [`rhythm`],
-//! [`notice`].
+//! Reading order: [`hire`], [`record`], [`flaw`], [`dates`], [`status`], [`calendar`], [`places`], [`intake`],
+//! [`next`], [`guard`], [`channel`], [`attempt`], [`letter`], [`unsettled`], [`permission`], [`registration`],
+//! [`verdict`], [`rhythm`], [`notice`].
 
 pub mod hire;
 pub mod headers;
 pub mod record;
+pub mod flaw;
 pub mod dates;
 pub mod status;
 pub mod calendar;

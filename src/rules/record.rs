@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::calendar::Zone;
 use super::dates::{DateFormat, civil_day, wall_time};
+use super::flaw::{Flaw, Kind};
 use super::headers::{Columns, Field, cut};
 use super::hire::{Hire, Start, UserRef};
 use super::places::only_zone_of_country;
@@ -131,6 +132,20 @@ pub fn parse(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Box<Bad
     }
 }
 
+/// A row that is not read: what could be read of it all the same.
+pub fn flawed(record: &HireRecord<'_>, rules: &FeedRules, flaw: &Flaw) -> Box<Bad> {
+    let place = match flaw.kind {
+        Kind::Quote(place) | Kind::Field(place) => Some(place),
+        Kind::Row | Kind::Columns => None,
+    };
+    let field = place.and_then(|place| record.columns.field_at(place));
+    let mut bad = bad(record, rules, field, flaw.to_string());
+    if let Some(header) = place.and_then(|place| record.columns.headers().get(place)) {
+        bad.reject.column = cut(header, 60);
+    }
+    Box::new(bad)
+}
+
 type Fault = (Option<Field>, String);
 
 fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
@@ -207,7 +222,7 @@ fn no_controls(record: &HireRecord<'_>) -> Result<(), Fault> {
         }
         if let Some(odd) = text.chars().find(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
             let header = record.columns.headers().get(place).map_or("", String::as_str);
-            let field = Field::ALL.iter().copied().find(|field| record.columns.place(*field) == Some(place));
+            let field = record.columns.field_at(place);
             let place = if field.is_none() { format!(" in the column \"{}\"", cut(header, 60)) } else { String::new() };
             let reason = format!("a control character (U+{:04X}){place}; remove it", u32::from(odd));
             return Err((field, reason));

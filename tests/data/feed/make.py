@@ -191,7 +191,9 @@ file("characters-user", lines(HEAD + ",user", "1,2027-03-01,Europe/Berlin,x,ada@
     "3,2027-03-01,Europe/Berlin,x,EMP3", "4,2027-03-01,Europe/Berlin,x,77777777-2222-3333-4444-555555555555"))
 file("characters-formulas", lines(HEAD, '1,2027-03-01,Europe/Berlin,"=HYPERLINK(""http://x"",""y"")"', "2,never,Europe/Berlin,@SUM(A1)", "3,never,Europe/Berlin,-1+1|cmd"))
 file("sizes-long-name", lines(HEAD, f"1,2027-03-01,Europe/Berlin,{'x' * 257}", f"2,2027-03-01,Europe/Berlin,{'ö' * 256}", f"{'3' * 300},2027-03-01,Europe/Berlin,x"))
-file("sizes-huge-field", lines(HEAD, ADA, f"2,2027-03-01,Europe/Berlin,{'x' * 70000}"))
+file("sizes-huge-field", lines(HEAD, ADA, f"2,2027-03-01,Europe/Berlin,{'x' * 70000}", "3,2027-03-01,Europe/Berlin,Cy"))
+file("sizes-lost-quote", lines(HEAD + ",note", ADA + ',"lost', BEN + ",", '3,2027-03-01,Europe/Berlin,Cy,"closed"', "4,2027-03-01,Europe/Berlin,Dot,"))
+file("sizes-huge-quoted-field", lines(HEAD, ADA, '2,2027-03-01,Europe/Berlin,"' + ("x" * 40000 + "\n") * 2 + '"', "3,2027-03-01,Europe/Berlin,Cy"))
 file("sizes-huge-quoted-record", lines(HEAD, ADA, '2,2027-03-01,Europe/Berlin,"' + "lost\n" * 14000))
 
 # What is no CSV ----------------------------------------------------------------------------------
