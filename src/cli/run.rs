@@ -21,8 +21,8 @@ use super::rhythm::{self, FeedStanding, answer};
 use super::words::utc_text;
 use super::{import, open, progress, reload};
 use crate::clock::Clock;
-use crate::config::{Feed, FeedKind, Limits, Settings, Tenant};
-use crate::entra::{EntraError, credential};
+use crate::config::{Feed, FeedKind, Limits, Settings, Tenant, authorities};
+use crate::entra::credential;
 use crate::feed::FileReport;
 use crate::feed::folder::left_alone;
 use crate::serve::Port;
@@ -97,12 +97,11 @@ async fn open_port(settings: &Settings) -> Result<Option<Port>, Trouble> {
 pub(super) fn unusable_tenants(settings: &Settings) -> Result<Vec<String>, Trouble> {
     let enabled = || settings.tenants.iter().filter(|tenant| tenant.enabled);
     let now = Clock::System.now();
-    let unusable: Vec<(&Tenant, EntraError)> =
-        enabled().filter_map(|tenant| Some((tenant, credential::look(tenant, now).err()?))).collect();
-    let told = |(tenant, error): &(&Tenant, EntraError)| {
-        format!("tenant {:?} cannot be served: {}", tenant.name, chain(error))
-    };
-    let mut lines: Vec<String> = unusable.iter().map(told).collect();
+    let untrusted = |path: &Path| Some(format!("ca_file {} {}", path.display(), authorities(path).err()?));
+    let unsigned = |tenant: &Tenant| Some(chain(&credential::look(tenant, now).err()?));
+    let why = |tenant: &Tenant| tenant.ca_file.as_deref().and_then(untrusted).or_else(|| unsigned(tenant));
+    let told = |tenant: &Tenant| Some(format!("tenant {:?} cannot be served: {}", tenant.name, why(tenant)?));
+    let mut lines: Vec<String> = enabled().filter_map(told).collect();
     if lines.len() == enabled().count() {
         lines.push("no tenant is usable; mend the settings, `firstpass check` shows them all".to_owned());
         return Err(Trouble::Settings(lines.join("\n")));

@@ -9,6 +9,7 @@
 //! Reading order: [`keys`], `source` (file and environment, each value with its place), `word` (text
 //! → value), `build` (values → [`Settings`]), `cross` (what must fit together), [`secret`], [`text`].
 
+mod authorities;
 mod build;
 mod credential;
 mod cross;
@@ -39,6 +40,7 @@ use crate::rules::guard::{GuardRules, PassRules};
 use crate::rules::hire::MailAddress;
 use crate::rules::notice::Format;
 
+pub use authorities::authorities;
 pub use credential::Credential;
 pub use limits::Limits;
 pub use secret::{Mark, SecretError, SecretFile};

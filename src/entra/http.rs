@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::failure;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Limits, authorities};
 use crate::counts::{Answered, Counts};
 use crate::rules::words::chain;
 
@@ -68,9 +68,9 @@ impl Http {
     pub(super) async fn new(ca_file: Option<&Path>, limits: &Limits) -> Result<Self, String> {
         let mut roots = Vec::new();
         if let Some(path) = ca_file {
-            let pem = tokio::fs::read(path).await.map_err(|why| format!("ca_file {}: {why}", path.display()))?;
-            roots = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|_| format!("ca_file {} holds no certificate in PEM", path.display()))?;
+            let unfit = |why: &str| format!("ca_file {} {why}", path.display());
+            let pem = authorities(path).map_err(|why| unfit(&why))?;
+            roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unfit("holds a broken certificate"))?;
         }
         let base = || bare(limits).https_only(true).tls_certs_merge(roots.clone());
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(words);

@@ -5,7 +5,6 @@
 //! Nothing here repeats a letter, and nothing waits without a limit: lettre's own timeout ends with
 //! the TCP connection. Opening a connection is in `connection`, sorting of failures in [`super::failure`].
 
-use std::fs;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +23,6 @@ use super::message;
 use crate::config;
 use crate::rules::hire::MailAddress;
 use crate::rules::letter::Letter;
-
-/// A bundle of certificate authorities is a quarter of this.
-const CA_FILE_MAX: u64 = 1024 * 1024;
 
 /// A living server answers RSET at once; a connection that some router forgot is not waited for.
 const PROBE: Duration = Duration::from_secs(5);
@@ -86,14 +82,7 @@ impl Smtp {
         let mut tls = TlsParameters::builder(server.host.clone());
         if let Some(path) = &server.ca_file {
             let unfit = |why: String| MailError::CaFile { path: path.display().to_string(), why };
-            let size = fs::metadata(path).map_err(|error| unfit(format!("cannot be read: {error}")))?.len();
-            if size > CA_FILE_MAX {
-                return Err(unfit("is larger than 1 MiB".to_owned()));
-            }
-            let pem = fs::read(path).map_err(|error| unfit(format!("cannot be read: {error}")))?;
-            if !pem.windows(27).any(|bytes| bytes == b"-----BEGIN CERTIFICATE-----") {
-                return Err(unfit("holds no PEM certificate".to_owned()));
-            }
+            let pem = config::authorities(path).map_err(unfit)?;
             let certificate =
                 Certificate::from_pem(&pem).map_err(|_| unfit("holds a broken certificate".to_owned()))?;
             tls = tls.add_root_certificate(certificate);

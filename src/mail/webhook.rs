@@ -16,7 +16,7 @@ use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{Webhook, WebhookUrl, web_url};
+use crate::config::{Webhook, WebhookUrl, authorities, web_url};
 use crate::rules::words::{chain, masked};
 
 const USER_AGENT: &str = concat!("firstpass/", env!("CARGO_PKG_VERSION"));
@@ -162,9 +162,9 @@ async fn client(hook: &Webhook) -> Result<reqwest::Client, HookFailure> {
     let mut roots = Vec::new();
     if let Some(path) = &hook.ca_file {
         let unfit = |why: String| HookFailure::Unusable(format!("notify.webhook.ca_file {}: {why}", path.display()));
-        let pem = tokio::fs::read(path).await.map_err(|error| unfit(error.to_string()))?;
+        let pem = authorities(path).map_err(unfit)?;
         roots =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unfit("holds no certificate in PEM".to_owned()))?;
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unfit("holds a broken certificate".to_owned()))?;
     }
     reqwest::Client::builder()
         .user_agent(USER_AGENT)

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::findings::{Findings, Key};
 use crate::cli::end::chain;
 use crate::cli::open;
-use crate::config::{SecretError, SecretFile, Settings, Tenant};
+use crate::config::{SecretError, SecretFile, Settings, Tenant, authorities};
 use crate::entra::EntraError;
 use crate::entra::credential::{self, Standing as Credential};
 
@@ -62,7 +62,7 @@ pub(super) fn of_tenant(tenant: &Tenant, found: &mut Findings) -> bool {
     }
     let usable = of_credential(&what, tenant, found);
     of_certificates(&what, tenant.ca_file.as_deref(), found);
-    found.note(Key::Tenant, what, "guard.group is empty: everybody whom the feed names may get a pass");
+    found.ok(Key::Tenant, what, "everybody whom its feeds name may get a pass");
     usable
 }
 
@@ -122,21 +122,11 @@ fn unreadable(key: Key, what: &str, error: &SecretError, found: &mut Findings) {
 
 pub(super) fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findings) {
     let Some(file) = file else { return };
-    match fs::read_to_string(file) {
-        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => {
-            found.ok(Key::CaFile, what, format!("ca_file {} holds certificates", file.display()));
-        }
-        Ok(_) => found.wrong(
-            Key::CaFile,
-            what,
-            format!("ca_file {} holds no PEM certificate; name one that does", file.display()),
-        ),
-        Err(error) => {
-            found.wrong(
-                Key::CaFile,
-                what,
-                format!("ca_file {}: {error}; correct the path or its mode", file.display()),
-            );
+    let shown = file.display();
+    match authorities(file) {
+        Ok(_) => found.ok(Key::CaFile, what, format!("ca_file {shown} holds certificates")),
+        Err(why) => {
+            found.wrong(Key::CaFile, what, format!("ca_file {shown} {why}; name a file of certificates in PEM"))
         }
     }
 }

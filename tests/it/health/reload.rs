@@ -86,6 +86,7 @@ async fn f26_config_test_says_what_a_reload_would_say() {
     for (what, settings, said) in [
         ("an unknown key", good.replace("settle =", "setle ="), Some("feed.settle")),
         ("no secret of the only tenant", good.replace("secret-client", "gone"), Some("no tenant is usable")),
+        ("no certificate in ca_file", good.replacen("ca.pem", "secret-client", 1), Some("holds no PEM certificate")),
         ("a letter without its other half", good.replace("[mail]\n", &own_letters), Some("letter.html is missing")),
         ("good ones", good.replace("Service desk", "Help desk"), None),
     ] {

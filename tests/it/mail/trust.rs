@@ -92,8 +92,15 @@ async fn plain_text_goes_to_this_machine_only() {
 fn a_ca_file_that_is_none_is_told_at_once() {
     let mut post_office = Post::new(Tls::Starttls);
     let path = post_office.folder.path().join("none.pem");
-    std::fs::write(&path, "nothing").unwrap();
-    post_office.smtp.ca_file = Some(path);
-    let error = Smtp::new(&post_office.mail, &post_office.smtp, &post_office.limits).err().unwrap().to_string();
-    assert!(error.starts_with("mail.smtp.ca_file: ") && error.ends_with("holds no PEM certificate"), "{error}");
+    post_office.smtp.ca_file = Some(path.clone());
+    for (text, why) in [
+        ("nothing".to_owned(), "holds no PEM certificate"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned(), "holds a broken certificate"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB\n".to_owned(), "is damaged: a PEM block in it cannot be read"),
+        ("x".repeat(1024 * 1024 + 1), "is larger than 1 MiB"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = Smtp::new(&post_office.mail, &post_office.smtp, &post_office.limits).err().unwrap().to_string();
+        assert!(error.starts_with("mail.smtp.ca_file: ") && error.ends_with(why), "{error}");
+    }
 }
