@@ -23,12 +23,20 @@ fn posts(world: &World) -> Vec<i64> {
 #[tokio::test]
 async fn f103_a_refused_pass_is_told_and_asked_for_again_in_growing_pauses() {
     for (status, code) in [(400, "badRequest"), (403, "accessDenied"), (404, "resourceNotFound")] {
-        // On time, and hired on the day: the pauses begin with the first refusal.
-        for begins in ["2027-03-01T05:59:00Z", "2027-03-01T10:21:06Z"] {
+        // On time, hired on the day, and after a morning without power: the pauses begin with the first refusal.
+        for (dropped, begins) in [
+            ("2027-03-01T05:59:00Z", "2027-03-01T05:59:00Z"),
+            ("2027-03-01T10:21:06Z", "2027-03-01T10:21:06Z"),
+            ("2027-02-28T12:00:00Z", "2027-03-01T10:21:06Z"),
+        ] {
             let mut world = World::new().await;
-            let begins = at(begins);
-            world.clock.set(begins);
+            let (dropped, begins) = (at(dropped), at(begins));
+            world.clock.set(dropped);
             world.drop_ada();
+            if dropped < begins {
+                world.until(&(dropped + TimeDelta::minutes(5)).to_rfc3339()).await;
+                world.clock.set(begins);
+            }
             let heals = begins + TimeDelta::minutes(40);
             world.tenant.fault_until(heals, Some(Kind::PassCreate), When::Before, refused(status, code));
             world.until(&(begins + TimeDelta::minutes(30)).to_rfc3339()).await;
