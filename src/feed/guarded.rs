@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
+use memchr::memchr3;
+
 use super::encoding::{Text, Written};
 use crate::rules::flaw::{Flaw, Kind};
 
@@ -137,8 +139,8 @@ impl Guarded {
     /// How many of the next bytes lie inside of a field, where no byte means anything, and below the bound.
     fn n_inside(&self, bytes: &[u8]) -> usize {
         let end = match self.place {
-            Place::Plain => bytes.iter().position(|byte| *byte == self.delimiter || matches!(byte, b'\r' | b'\n')),
-            Place::Quoted => bytes.iter().position(|byte| matches!(byte, b'"' | b'\r' | b'\n')),
+            Place::Plain => memchr3(self.delimiter, b'\r', b'\n', bytes),
+            Place::Quoted => memchr3(b'"', b'\r', b'\n', bytes),
             Place::RecordStart | Place::FieldStart | Place::QuoteSeen => Some(0),
         };
         let n_inside = end.unwrap_or(bytes.len());

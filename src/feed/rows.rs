@@ -29,6 +29,9 @@ impl Cells for csv::StringRecord {
     fn count(&self) -> usize {
         self.len()
     }
+    fn are_plain(&self) -> bool {
+        self.as_slice().bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte))
+    }
 }
 
 /// A file that is being read.

@@ -113,10 +113,9 @@ pub fn civil_day(
 
 /// ISO 8601: `2027-03-01` or `20270301`, perhaps with a time and an offset.
 fn iso(text: &str) -> Result<(NaiveDate, Option<NaiveTime>), String> {
-    let shown = cut(text, 40);
-    let Some((day, rest)) = iso_day(text) else { return Err(no_iso_day(text, &shown)) };
-    let date = day.ok_or_else(|| format!("{shown} is no day of the calendar"))?;
-    Ok((date, time_part(rest, &shown)?))
+    let Some((day, rest)) = iso_day(text) else { return Err(no_iso_day(text, &cut(text, 40))) };
+    let date = day.ok_or_else(|| format!("{} is no day of the calendar", cut(text, 40)))?;
+    Ok((date, time_part(rest, text)?))
 }
 
 /// A text of the shape of an ISO day: the day if the calendar has it, and what stands behind it.
@@ -229,16 +228,16 @@ fn as_set(text: &str, format: &DateFormat) -> Result<(NaiveDate, Option<NaiveTim
     } else {
         None
     };
-    Ok((date, own.or(time_part(rest, &shown)?)))
+    Ok((date, own.or(time_part(rest, text)?)))
 }
 
 /// What stands behind the day: nothing, an offset, or a time with or without one.
-fn time_part(rest: &str, shown: &str) -> Result<Option<NaiveTime>, String> {
+fn time_part(rest: &str, text: &str) -> Result<Option<NaiveTime>, String> {
     let rest = rest.trim();
     let time = without_offset(rest.trim_start_matches(['T', 't']));
     if time.is_empty() {
         // `2027-03-01T` was cut off.
-        return if rest.ends_with(['T', 't']) { Err(format!("\"{shown}\" is no date")) } else { Ok(None) };
+        return if rest.ends_with(['T', 't']) { Err(format!("\"{}\" is no date", cut(text, 40))) } else { Ok(None) };
     }
     wall_time(time)
 }

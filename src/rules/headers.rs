@@ -124,6 +124,7 @@ pub enum HeaderError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Columns {
     headers: Vec<String>,
+    /// In the order of [`Field::ALL`].
     at: Vec<Option<usize>>,
     ours: Vec<usize>,
 }
@@ -166,11 +167,10 @@ impl Columns {
     fn settle_names(&mut self) {
         let parts = [Field::GivenName, Field::FamilyName].map(|field| self.place(field).is_some());
         let whole = plain(self.header(Field::DisplayName));
-        let position = |wanted: Field| Field::ALL.iter().position(|field| *field == wanted).unwrap_or(usize::MAX);
         let familys = parts == [true, false] && whole == "name";
         if familys || (parts.contains(&true) && Field::DisplayName.second_best().contains(&whole.as_str())) {
-            let place = self.at.get_mut(position(Field::DisplayName)).and_then(Option::take);
-            if let Some(family) = self.at.get_mut(position(Field::FamilyName))
+            let place = self.at.get_mut(Field::DisplayName as usize).and_then(Option::take);
+            if let Some(family) = self.at.get_mut(Field::FamilyName as usize)
                 && familys
             {
                 *family = place;
@@ -180,7 +180,7 @@ impl Columns {
 
     /// Where a field stands, counted from 0.
     pub fn place(&self, field: Field) -> Option<usize> {
-        Field::ALL.iter().position(|known| *known == field).and_then(|n| self.at.get(n).copied().flatten())
+        self.at.get(field as usize).copied().flatten()
     }
 
     /// The header of a field, as the file writes it.

@@ -59,8 +59,13 @@ impl UserRef {
 
     /// The text that [`Self::parse`] reads back.
     pub fn as_text(&self) -> String {
+        self.clone().into_text()
+    }
+
+    /// As [`Self::as_text`], without a copy.
+    pub fn into_text(self) -> String {
         match self {
-            Self::Upn(upn) => upn.clone(),
+            Self::Upn(upn) => upn,
             Self::ObjectId(id) => id.to_string(),
             Self::ByEmployeeId => String::new(),
         }

@@ -4,6 +4,7 @@
 //! from then on. A manager's text is a cross-check and never an address to mail to (T03). Read on in
 //! [`super::headers`] (which column is which field) and [`super::intake`] (what a row changes).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -34,6 +35,10 @@ pub trait Cells {
     fn cell(&self, place: usize) -> &str;
     /// How many there are.
     fn count(&self) -> usize;
+    /// All are known to be ASCII without a control character, as most rows are.
+    fn are_plain(&self) -> bool {
+        false
+    }
 }
 
 impl Cells for Vec<&str> {
@@ -215,6 +220,9 @@ fn text<'a>(record: &HireRecord<'a>, field: Field) -> Result<&'a str, Fault> {
 
 /// Columns that we do not use may hold lines and tabs, but no other control (F41, F45).
 fn no_controls(record: &HireRecord<'_>) -> Result<(), Fault> {
+    if record.cells.are_plain() {
+        return Ok(());
+    }
     for place in 0..record.cells.count() {
         let text = record.cells.cell(place);
         if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) {
@@ -279,8 +287,11 @@ fn display_name(record: &HireRecord<'_>) -> Result<String, Fault> {
     if !whole.is_empty() {
         return Ok(whole.to_owned());
     }
-    let (given, family) = (text(record, Field::GivenName)?, text(record, Field::FamilyName)?);
-    Ok(format!("{given} {family}").trim().to_owned())
+    Ok(match (text(record, Field::GivenName)?, text(record, Field::FamilyName)?) {
+        (given, "") => given.to_owned(),
+        ("", family) => family.to_owned(),
+        (given, family) => [given, " ", family].concat(),
+    })
 }
 
 fn start(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Start, Fault> {
@@ -322,11 +333,11 @@ fn zone(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Option<Zone>, Faul
 
 /// A BCP 47 tag, or nothing: a language we cannot read is no reason to refuse a person.
 fn language(text: &str) -> String {
-    let tag = text.replace('_', "-");
+    let tag = if text.contains('_') { Cow::Owned(text.replace('_', "-")) } else { Cow::Borrowed(text) };
     let fits = tag.len() <= 35
         && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
         && tag.split('-').next().is_some_and(|main| (2..=3).contains(&main.len()));
-    if fits { tag } else { String::new() }
+    if fits { tag.into_owned() } else { String::new() }
 }
 
 fn bad(record: &HireRecord<'_>, rules: &FeedRules, field: Option<Field>, reason: String) -> Bad {

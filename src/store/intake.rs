@@ -11,14 +11,20 @@ mod changes;
 mod files;
 mod judge;
 mod load;
+mod remember;
+mod tally;
 mod watch;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use super::{Store, StoreError};
 use crate::rules::intake::Weight;
+use crate::rules::staged::Verdict;
 
+use self::tally::Tally;
 pub use apply::{Applied, Taken};
 pub use watch::NewestFile;
 
@@ -54,6 +60,9 @@ pub struct Staging {
     tenant: String,
     /// The insert of a full batch, made once.
     full: Option<String>,
+    /// The words of all verdicts, in the order of [`Verdict::ALL`].
+    verdicts: Vec<Arc<str>>,
+    tally: Tally,
     /// The last employee id, while each was greater than the one before; `None` = twins are possible.
     ascending: Option<String>,
 }
@@ -92,8 +101,15 @@ impl Staging {
             }
             Store::Postgres(pool) => Link::Postgres(PgConnection::connect_with(&pool.connect_options()).await?),
         };
-        let mut staging =
-            Self { link, feed: feed.to_owned(), tenant: tenant.to_owned(), full: None, ascending: Some(String::new()) };
+        let mut staging = Self {
+            link,
+            feed: feed.to_owned(),
+            tenant: tenant.to_owned(),
+            full: None,
+            verdicts: Verdict::ALL.iter().map(|verdict| Arc::from(verdict.as_str())).collect(),
+            tally: Tally::default(),
+            ascending: Some(String::new()),
+        };
         staging.make_tables().await?;
         Ok(staging)
     }

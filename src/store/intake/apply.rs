@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use super::judge::live;
 use super::{Counts, KnownFile, Link, Staging, StoreError, count, ms, number, on_link};
 use crate::rules::next;
+use crate::rules::staged::Verdict;
 use crate::store::engine::{Sql, sql};
 
 /// Nobody has it in hand and no pass is out: its state may follow the feed at once. `$1` is now.
@@ -31,15 +32,6 @@ const LET_IN: Sql = sql!(
     "UPDATE file SET state = 'taken', rows = $2, added = $3, changed = $4, withdrawn = $5, unchanged = $6, past = $7,
          rejected = $8, mapping = $9 WHERE id = $1 AND state = 'held' RETURNING id"
 );
-/// A piece of the file by its lines: nobody waits for the write lock while a million people are remembered.
-const REMEMBER: Sql = sql!(
-    "INSERT INTO known_person (feed, employee_id)
-     SELECT $1, t.employee_id FROM staged t
-     WHERE t.verdict = 'past' AND t.employee_id <> '' AND t.line > $2 AND t.line <= $3
-       AND NOT EXISTS (SELECT 1 FROM known_person k WHERE k.feed = $1 AND k.employee_id = t.employee_id)
-     GROUP BY t.employee_id ON CONFLICT DO NOTHING"
-);
-const LAST_LINE: Sql = sql!("SELECT coalesce(max(line), 0) FROM staged");
 const TELL: Sql = sql!(
     "INSERT INTO event (at, tenant, hire_id, file_id, what, why)
      SELECT $1, $2, t.hire_id, $3, t.verdict, coalesce(t.why, '') FROM staged t
@@ -173,11 +165,6 @@ const KEEP_REJECTS: Sql =
 
 const MISSED_REMEDY: &str = "first named after the start was over; if the person still needs a pass, `firstpass hire retry`, else nothing is to do";
 
-/// Lines of one piece: some tens of milliseconds of writing.
-const PIECE: i64 = 20_000;
-/// Between two pieces that wrote something.
-const TURN: std::time::Duration = std::time::Duration::from_millis(120);
-
 /// One file, for its row and its event.
 #[derive(Debug, Clone)]
 pub struct Taken<'a> {
@@ -235,29 +222,6 @@ impl Staging {
         }
     }
 
-    /// Remembers whose start is over, piece by piece and before the rest: should the rest fail, they
-    /// are past at the next reading, too.
-    async fn remember(&mut self) -> Result<(), StoreError> {
-        let last: i64 = on_link!(&mut self.link, |db, text| sqlx::query_scalar(text(LAST_LINE)).fetch_one(db).await?);
-        let mut after = 0;
-        while after < last {
-            let until = after + PIECE;
-            let n_new = on_link!(&mut self.link, |db, text| sqlx::query(text(REMEMBER))
-                .bind(&self.feed)
-                .bind(after)
-                .bind(until)
-                .execute(db)
-                .await?
-                .rows_affected());
-            after = until;
-            if n_new > 0 && after < last {
-                // Whoever waits for the write lock looks for it every few milliseconds.
-                tokio::time::sleep(TURN).await;
-            }
-        }
-        Ok(())
-    }
-
     async fn begin(&mut self) -> Result<(), StoreError> {
         let text = match &self.link {
             Link::Sqlite(_) => "BEGIN IMMEDIATE",
@@ -275,6 +239,13 @@ impl Staging {
         let (feed, tenant) = (self.feed.clone(), self.tenant.clone());
         let at = ms(now);
         let send_time = taken.send_time.format("%H:%M:%S").to_string();
+        let changes = self.tally.has(&[
+            Verdict::Engaged,
+            Verdict::Moved,
+            Verdict::Amended,
+            Verdict::Returned,
+            Verdict::Withdrawn,
+        ]);
         let applied = on_link!(&mut self.link, |db, text| {
             let file_id: Option<i64> = match taken.held {
                 Some(held) => let_in(sqlx::query_scalar(text(LET_IN)), taken, held).fetch_optional(&mut *db).await?,
@@ -285,8 +256,11 @@ impl Staging {
                 }
             };
             let Some(file_id) = file_id else { return Ok(None) };
-            let told =
-                sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected();
+            let told = if changes {
+                sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected()
+            } else {
+                0
+            };
             let gone = sqlx::query(text(TELL_VANISHED))
                 .bind(at)
                 .bind(&tenant)
@@ -294,7 +268,8 @@ impl Staging {
                 .execute(&mut *db)
                 .await?
                 .rows_affected();
-            let engaged = sqlx::query(text(STEP_BACK)).execute(&mut *db).await?.rows_affected();
+            let engaged =
+                if changes { sqlx::query(text(STEP_BACK)).execute(&mut *db).await?.rows_affected() } else { 0 };
             let added = sqlx::query(text(ADD))
                 .bind(at)
                 .bind(&tenant)
@@ -312,7 +287,7 @@ impl Staging {
                 Err(error) => return Err(error.into()),
             };
             let mut changed = 0;
-            if told > 0 {
+            if changes {
                 changed += sqlx::query(text(MOVE))
                     .bind(at)
                     .bind(&send_time)

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::{Counts, Staging, StoreError, count, ms, on_link};
 use crate::rules::calendar::Zone;
 use crate::rules::hire::{FeedStatus, Hire, Start, State, UserRef};
-use crate::rules::intake::{Change, Known, Weight, decide};
+use crate::rules::intake::{Change, Known, decide};
 use crate::rules::staged::Verdict;
 use crate::store::engine::{Sql, sql};
 
@@ -92,16 +92,6 @@ const FIND_VANISHED: Sql = sql!(
        AND (h.day_from > $1 OR (h.day_from IS NULL AND h.start_date > $3))
        AND NOT EXISTS (SELECT 1 FROM staged t WHERE t.employee_id = h.employee_id)"
 );
-const TALLY: Sql = sql!("SELECT verdict, CAST(count(*) AS BIGINT) FROM staged GROUP BY verdict");
-const HEAVY: Sql = sql!(
-    "SELECT CAST(count(*) AS BIGINT) FROM staged t JOIN hire h ON h.id = t.hire_id
-     WHERE t.verdict IN ('moved', 'withdrawn') AND h.state NOT IN ('delivered', 'cancelled')"
-);
-const PENDING: Sql = sql!(
-    "SELECT CAST(count(*) AS BIGINT) FROM hire
-     WHERE feed = $1 AND tenant = $2 AND current = 1 AND state NOT IN ('delivered', 'cancelled')"
-);
-const N_VANISHING: Sql = sql!("SELECT CAST(count(*) AS BIGINT) FROM vanishing");
 const REJECTS: Sql =
     sql!("SELECT line, verdict, why FROM staged WHERE verdict IN ('bad', 'unlike', 'foreign') ORDER BY line LIMIT $1");
 /// Somebody new is compared with the row itself.
@@ -221,6 +211,8 @@ impl Staging {
     /// [`StoreError`].
     pub async fn judge(&mut self, now: DateTime<Utc>, complete: bool, rows: u64) -> Result<Counts, StoreError> {
         let twins_possible = self.ascending.is_none();
+        let (bad_past, missed) = (self.tally.has(&[Verdict::BadPast]), self.tally.has(&[Verdict::Missed]));
+        let mut judged = bad_past || missed;
         on_link!(&mut self.link, |db, text| {
             sqlx::query("COMMIT").execute(&mut *db).await?;
             if complete || twins_possible {
@@ -228,16 +220,23 @@ impl Staging {
             }
             sqlx::query(text(ANALYZE)).execute(&mut *db).await?;
             if twins_possible && sqlx::query(text(FIND_TWINS)).execute(&mut *db).await?.rows_affected() > 0 {
+                judged = true;
                 sqlx::query(text(TWINS_ALIKE)).execute(&mut *db).await?;
                 sqlx::query(text(TWINS_UNLIKE)).bind(&self.tenant).execute(&mut *db).await?;
             }
-            sqlx::query(text(BAD_BUT_PAST)).bind(&self.tenant).execute(&mut *db).await?;
-            sqlx::query(text(ON_RECORD)).bind(&self.tenant).execute(&mut *db).await?;
-            let earlier: i64 = sqlx::query_scalar(text(FIRST_FILE)).bind(&self.feed).fetch_one(&mut *db).await?;
-            let first = i64::from(earlier == 0);
-            sqlx::query(text(NOT_MISSED)).bind(first).bind(&self.feed).execute(&mut *db).await?;
+            if bad_past {
+                sqlx::query(text(BAD_BUT_PAST)).bind(&self.tenant).execute(&mut *db).await?;
+            }
+            judged |= sqlx::query(text(ON_RECORD)).bind(&self.tenant).execute(&mut *db).await?.rows_affected() > 0;
+            if missed {
+                let earlier: i64 = sqlx::query_scalar(text(FIRST_FILE)).bind(&self.feed).fetch_one(&mut *db).await?;
+                let first = i64::from(earlier == 0);
+                sqlx::query(text(NOT_MISSED)).bind(first).bind(&self.feed).execute(&mut *db).await?;
+            }
         });
-        self.decide_differing(now).await?;
+        if judged {
+            self.decide_differing(now).await?;
+        }
         if complete {
             let today = now.date_naive().to_string();
             on_link!(&mut self.link, |db, text| sqlx::query(text(FIND_VANISHED))
@@ -249,7 +248,7 @@ impl Staging {
                 .await?
                 .rows_affected());
         }
-        self.tally(rows).await
+        self.count(rows, judged).await
     }
 
     async fn decide_differing(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -283,43 +282,14 @@ impl Staging {
         Ok(())
     }
 
-    async fn tally(&mut self, rows: u64) -> Result<Counts, StoreError> {
-        let tally: Vec<(String, i64)> =
-            on_link!(&mut self.link, |db, text| sqlx::query_as(text(TALLY)).fetch_all(db).await?);
-        let (heavy, pending, vanished): (i64, i64, i64) = on_link!(&mut self.link, |db, text| (
-            sqlx::query_scalar(text(HEAVY)).fetch_one(&mut *db).await?,
-            sqlx::query_scalar(text(PENDING)).bind(&self.feed).bind(&self.tenant).fetch_one(&mut *db).await?,
-            sqlx::query_scalar(text(N_VANISHING)).fetch_one(&mut *db).await?,
-        ));
-        let mut counts = Counts { changed: count(vanished), ..Counts::default() };
-        for (word, n) in tally {
-            let n = count(n);
-            let verdict: Verdict = word.parse().map_err(|_| StoreError::Corrupt(format!("a staged row is {word}")))?;
-            match verdict {
-                Verdict::Added | Verdict::Missed | Verdict::Engaged => counts.added += n,
-                Verdict::Moved | Verdict::Amended | Verdict::Returned | Verdict::Vanished => counts.changed += n,
-                Verdict::Withdrawn => counts.withdrawn += n,
-                Verdict::Same | Verdict::Nothing | Verdict::Differs => counts.unchanged += n,
-                Verdict::Past | Verdict::BadPast => counts.past += n,
-                Verdict::Bad | Verdict::Unlike | Verdict::Foreign => counts.rejected += n,
-                Verdict::Twin => counts.twins += n,
-            }
-        }
-        counts.weight = Weight {
-            rows,
-            new: counts.added,
-            changed: count(heavy),
-            vanished: count(vanished),
-            pending: count(pending),
-        };
-        Ok(counts)
-    }
-
     /// Lines to reject, at most `most`, with the reason where it is not the row's own.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn rejects(&mut self, most: u64) -> Result<Vec<(u64, Option<String>)>, StoreError> {
+        if !self.tally.has(&[Verdict::Bad, Verdict::Unlike, Verdict::Foreign]) {
+            return Ok(Vec::new());
+        }
         let rows: Vec<(i64, String, Option<String>)> =
             on_link!(&mut self.link, |db, text| sqlx::query_as(text(REJECTS))
                 .bind(super::number(most))

@@ -3,8 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::{Link, Staging, StoreError, ms, on_link};
-use crate::rules::hire::UserRef;
-use crate::rules::staged::{Batch, StagedRow, StagedStart};
+use crate::rules::staged::{Batch, StagedStart};
 use crate::store::engine::{Sql, sql};
 
 const STAGED: Sql = sql!(
@@ -40,6 +39,8 @@ const DIGESTS: Sql = sql!(
     postgres: "CREATE TEMP TABLE digests (digest TEXT COLLATE \"C\" PRIMARY KEY)",
 );
 
+/// Rows of one statement.
+const AT_ONCE: usize = 200;
 /// Columns of one inserted row.
 const ROW: usize = 10;
 const INSERT: &str = "INSERT INTO staged (line, employee_id, alike, verdict, user_ref, display_name, manager_ref, language, withdrawn, start_id) VALUES ";
@@ -65,35 +66,41 @@ impl Staging {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn put(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        for starts in batch.starts.chunks(200) {
+    pub async fn put(&mut self, batch: Batch) -> Result<(), StoreError> {
+        for starts in batch.starts.chunks(AT_ONCE) {
             self.put_starts(starts).await?;
         }
-        self.watch_order(batch);
-        for rows in batch.rows.chunks(200) {
+        self.watch_order(&batch);
+        for row in &batch.rows {
+            self.tally.add(row.verdict);
+        }
+        let mut rows = batch.rows.into_iter();
+        while rows.len() > 0 {
+            let n_rows = rows.len().min(AT_ONCE);
             let text = match &self.full {
-                Some(text) if rows.len() == 200 => text.clone(),
-                _ => self.values(INSERT, rows.len(), ROW),
+                Some(text) if n_rows == AT_ONCE => text.clone(),
+                _ => self.values(INSERT, n_rows, ROW),
             };
             on_link!(&mut self.link, |db, _text| {
                 let mut insert = sqlx::query(AssertSqlSafe(text.clone()));
-                for row in rows {
-                    let facts = row.facts.as_ref().map(|(hire, _)| hire);
-                    insert = insert
-                        .bind(row.line)
-                        .bind(row.employee_id.as_str())
-                        .bind(row.alike)
-                        .bind(row.verdict.as_str())
-                        .bind(facts.map(|hire| user_text(&hire.user)).unwrap_or_default())
-                        .bind(facts.map_or("", |hire| hire.display_name.as_str()))
-                        .bind(facts.map_or("", |hire| hire.manager.as_str()))
-                        .bind(facts.map_or("", |hire| hire.language.as_str()))
-                        .bind(facts.map_or(0_i64, |hire| i64::from(hire.withdrawn)))
-                        .bind(start_id(row));
+                for row in rows.by_ref().take(n_rows) {
+                    // Texts are handed over, not copied: there are a million of them in a large file.
+                    let verdict = self.verdicts.get(row.verdict as usize).cloned().unwrap_or_default();
+                    insert = insert.bind(row.line).bind(row.employee_id).bind(row.alike).bind(verdict);
+                    insert = match row.facts {
+                        Some((hire, start)) => insert
+                            .bind(hire.user.into_text())
+                            .bind(hire.display_name)
+                            .bind(hire.manager)
+                            .bind(hire.language)
+                            .bind(i64::from(hire.withdrawn))
+                            .bind(start),
+                        None => insert.bind("").bind("").bind("").bind("").bind(0_i64).bind(0_i64),
+                    };
                 }
                 insert.execute(db).await?.rows_affected()
             });
-            if rows.len() == 200 && self.full.is_none() {
+            if n_rows == AT_ONCE && self.full.is_none() {
                 self.full = Some(text);
             }
         }
@@ -152,14 +159,6 @@ impl Staging {
         }
         Ok(())
     }
-}
-
-fn user_text(user: &UserRef) -> String {
-    user.as_text()
-}
-
-fn start_id(row: &StagedRow) -> i64 {
-    row.facts.as_ref().map_or(0, |(_, start)| *start)
 }
 
 impl Staging {

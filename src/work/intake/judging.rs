@@ -178,7 +178,7 @@ impl Desk<'_> {
         METER.begin(source.size());
         while let Some(batch) = receive.recv().await {
             METER.at(source.position());
-            if let Err(error) = staging.put(&batch).await {
+            if let Err(error) = staging.put(batch).await {
                 broken = Some(error);
                 break;
             }
