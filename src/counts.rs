@@ -45,14 +45,16 @@ pub struct Counts {
     settings_kept: Gauge,
 }
 
+/// By `name` of the `[[tenant]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTenant {
-    tenant: String,
+pub(crate) struct OfTenant {
+    pub(crate) tenant: String,
 }
 
+/// By `name` of the `[[feed]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfFeed {
-    feed: String,
+pub(crate) struct OfFeed {
+    pub(crate) feed: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::seen::{Seen, State};
+use crate::counts::{OfFeed, OfTenant};
 use crate::store::{Gate, HiresAt};
 use crate::work::Work;
 use crate::work::counted::TenantSeen;
@@ -31,16 +32,6 @@ struct Hires {
 struct Near {
     tenant: String,
     reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTenant {
-    tenant: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfFeed {
-    feed: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
