@@ -93,10 +93,12 @@ impl Post {
     /// As [`Self::dial`].
     pub async fn dial_and_tell(&self, to: &MailAddress, told: &mut Vec<String>) -> Result<Dialled, MailFailure> {
         match self {
-            Self::Smtp(smtp, None) => smtp.dial_as(to, None, told).await.map(Dialled::smtp),
-            Self::Smtp(smtp, Some(tenant)) => dial_with_token(smtp, tenant, to, told).await.map(Dialled::smtp),
+            Self::Smtp(smtp, None) => Box::pin(smtp.dial_as(to, None, told)).await.map(Dialled::smtp),
+            Self::Smtp(smtp, Some(tenant)) => {
+                Box::pin(dial_with_token(smtp, tenant, to, told)).await.map(Dialled::smtp)
+            }
             Self::Graph(post) => {
-                post.may_send(told).await?;
+                Box::pin(post.may_send(told)).await?;
                 Ok(Dialled::Graph(Arc::clone(post), to.clone()))
             }
         }
@@ -109,8 +111,8 @@ impl Post {
     /// As [`Self::dial`].
     pub async fn look(&self, told: &mut Vec<String>) -> Result<(), MailFailure> {
         match self {
-            Self::Smtp(smtp, None) => smtp.look(None, told).await,
-            Self::Smtp(smtp, Some(tenant)) => look_with_token(smtp, tenant, told).await,
+            Self::Smtp(smtp, None) => Box::pin(smtp.look(None, told)).await,
+            Self::Smtp(smtp, Some(tenant)) => Box::pin(look_with_token(smtp, tenant, told)).await,
             Self::Graph(post) => {
                 post.tenant.token(Scope::Graph).await.map_err(|failure| graph::sort_before(&failure))?;
                 told.push(format!("tenant {} gives a token for Microsoft Graph", post.tenant.name()));
@@ -229,15 +231,15 @@ impl Dialled {
     /// [`MailFailure::Lost`] when nobody knows whether it was accepted; after any other it was not.
     pub async fn send(self, now: DateTime<Utc>, letter: &Letter) -> Result<Receipt, MailFailure> {
         match self {
-            Self::Smtp(dialled) => dialled.send(now, letter).await,
-            Self::Graph(post, to) => post.send(&to, letter).await,
+            Self::Smtp(dialled) => Box::pin(dialled.send(now, letter)).await,
+            Self::Graph(post, to) => Box::pin(post.send(&to, letter)).await,
         }
     }
 
     /// Takes the question back.
     pub async fn hang_up(self) {
         match self {
-            Self::Smtp(dialled) => dialled.hang_up().await,
+            Self::Smtp(dialled) => Box::pin(dialled.hang_up()).await,
             Self::Graph(..) => {}
         }
     }
