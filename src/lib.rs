@@ -47,6 +47,7 @@ pub mod sandbox;
 pub mod clock;
 pub mod config;
 pub mod counts;
+mod heap;
 
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}

@@ -42,6 +42,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{DEFAULT_PATH, tz_versions};
+use crate::heap::heap;
 use end::{End, Trouble};
 use out::Out;
 
@@ -133,7 +134,9 @@ pub fn main() -> ExitCode {
     privacy::keep_to_ourselves();
     let args = Args::parse();
     let out = Out::new(args.json);
-    let ended = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
+    // One thread: the work waits for answers nearly all the time. What may block (SQLite, folders, notices) has
+    // threads of its own, and each further worker would cost the idle service room.
+    let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let ended = runtime.block_on(go(args, out));
             runtime.shutdown_timeout(THREADS_END);
@@ -144,28 +147,25 @@ pub fn main() -> ExitCode {
     end::exit(ended)
 }
 
-/// The work waits for answers nearly all the time; SQLite has threads of its own.
-const WORKERS: usize = 2;
-
 /// A call into a folder that hangs must not keep the process alive.
 const THREADS_END: Duration = Duration::from_secs(1);
 
 async fn go(args: Args, out: Out) -> Result<End, Trouble> {
     logs::start(args.command.log_level(), args.verbose, args.json);
     let config = args.config.as_path();
-    // Each on the heap: the service need not carry the room that the largest command wants.
+    // The service need not carry the room that the largest command wants.
     match args.command {
-        Command::Run(run) => Box::pin(run::run(&run, config, out)).await,
-        Command::Sandbox(args) => Box::pin(sandbox::sandbox(&args, out)).await,
-        Command::Check(check) => Box::pin(check::check(&check, config, out)).await,
-        Command::Health => Box::pin(health::health(config, out)).await,
-        Command::Plan(plan) => Box::pin(plan::plan(&plan, config, out)).await,
-        Command::Import(import) => Box::pin(import::import(&import, config, out)).await,
-        Command::Feed(act) => Box::pin(feed::act(act, config, out)).await,
-        Command::Hire(act) => Box::pin(hire::act(act, config, out)).await,
-        Command::Mail(act) => Box::pin(mail::act(act, config, out)).await,
-        Command::State(act) => Box::pin(state::act(act, config, out)).await,
-        Command::Notify(act) => Box::pin(notify::act(act, config, out)).await,
+        Command::Run(run) => heap(|| run::run(&run, config, out)).await,
+        Command::Sandbox(args) => heap(|| sandbox::sandbox(&args, out)).await,
+        Command::Check(check) => heap(|| check::check(&check, config, out)).await,
+        Command::Health => heap(|| health::health(config, out)).await,
+        Command::Plan(plan) => heap(|| plan::plan(&plan, config, out)).await,
+        Command::Import(import) => heap(|| import::import(&import, config, out)).await,
+        Command::Feed(act) => heap(|| feed::act(act, config, out)).await,
+        Command::Hire(act) => heap(|| hire::act(act, config, out)).await,
+        Command::Mail(act) => heap(|| mail::act(act, config, out)).await,
+        Command::State(act) => heap(|| state::act(act, config, out)).await,
+        Command::Notify(act) => heap(|| notify::act(act, config, out)).await,
         Command::Config(show) => config::show(&show, config, out),
         Command::Completions(args) => completions::completions(&args, Args::command(), out),
         Command::Man(args) => man::man(&args, Args::command(), out),

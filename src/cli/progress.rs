@@ -25,7 +25,7 @@ pub(super) async fn watched<T>(what: &'static str, out: Out, work: impl Future<O
     if out.is_json() || !io::stderr().is_terminal() {
         return work.await;
     }
-    let mut work = std::pin::pin!(work);
+    let mut work = Box::pin(work);
     let mut beat = interval_at(Instant::now() + SECOND, BEAT);
     let mut bar: Option<ProgressBar> = None;
     loop {

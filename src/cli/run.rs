@@ -25,6 +25,7 @@ use crate::config::{Feed, FeedKind, Limits, Settings, Tenant, authorities};
 use crate::entra::credential;
 use crate::feed::FileReport;
 use crate::feed::folder::left_alone;
+use crate::heap::heap;
 use crate::serve::Port;
 use crate::serve::notify::Systemd;
 use crate::store::{FileRow, Gate, StoreError, Tally};
@@ -53,7 +54,7 @@ pub async fn run(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> {
     let work = Arc::new(work);
     let stop = stop_on_signals()?;
     if args.once {
-        return Box::pin(once(&work, unusable, &stop, out)).await;
+        return heap(|| once(&work, unusable, &stop, out)).await;
     }
     for tenant in &unusable {
         error!(event = "tenant-unusable", "{tenant}; the other tenants are served");

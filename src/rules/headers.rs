@@ -169,8 +169,8 @@ impl Columns {
         let whole = plain(self.header(Field::DisplayName));
         let familys = parts == [true, false] && whole == "name";
         if familys || (parts.contains(&true) && Field::DisplayName.second_best().contains(&whole.as_str())) {
-            let place = self.at.get_mut(Field::DisplayName as usize).and_then(Option::take);
-            if let Some(family) = self.at.get_mut(Field::FamilyName as usize)
+            let place = self.at.get_mut(Field::DisplayName.index()).and_then(Option::take);
+            if let Some(family) = self.at.get_mut(Field::FamilyName.index())
                 && familys
             {
                 *family = place;
@@ -180,7 +180,7 @@ impl Columns {
 
     /// Where a field stands, counted from 0.
     pub fn place(&self, field: Field) -> Option<usize> {
-        self.at.get(field as usize).copied().flatten()
+        self.at.get(field.index()).copied().flatten()
     }
 
     /// The header of a field, as the file writes it.

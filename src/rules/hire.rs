@@ -184,6 +184,12 @@ macro_rules! text_enum {
             /// Every value, in the order of the contract.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// Its place in [`Self::ALL`].
+            #[expect(clippy::as_conversions, reason = "a plain enum counts its values from 0")]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The text that users, scripts and the database see.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }

@@ -13,6 +13,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::heap::heap;
+
 /// A panic. Where it happened stands on stderr, in the runtime's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -48,7 +50,7 @@ impl Beside {
     pub(super) fn run<F: Future<Output = ()>>(&mut self, make: impl FnOnce() -> F + Send + 'static) {
         let (runtime, end) = (Handle::current(), self.end.clone());
         self.threads.spawn(async move {
-            if let Err(error) = spawn_blocking(move || runtime.block_on(end.run_until_cancelled(make()))).await {
+            if let Err(error) = spawn_blocking(move || runtime.block_on(end.run_until_cancelled(heap(make)))).await {
                 error!(event = "loop-died", %error, "a loop beside the ticks died, which is a bug; restart the service");
             }
         });

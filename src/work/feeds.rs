@@ -19,6 +19,7 @@ use super::{Served, Work, intake, lock};
 use crate::config::{Feed, FeedKind, Settings};
 use crate::feed::FileReport;
 use crate::feed::folder::Folder;
+use crate::heap::heap;
 
 /// So long a due hire waits for what the feeds say about it when they are read at that moment: a
 /// file in the drop folder takes less. A source that took longer is not waited for the next time.
@@ -59,7 +60,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     let mut eyes = work.eyes.lock().await.remove(&feed.name).unwrap_or_default();
     // Also after a poll that fails: then no file comes, either. With a wrong clock nothing is deleted.
     let mut looked_after = false;
-    let polled = or_why(Box::pin(async {
+    let polled = or_why(heap(|| async {
         if let Some(why) = wrong_clock(work, feed, served).await {
             return Err(why);
         }
@@ -70,7 +71,7 @@ pub async fn read_one(work: &Work, feed: &Feed, read: &mut FeedsRead) {
     .await;
     let now = work.clock.now();
     if looked_after
-        && let Err(why) = or_why(intake::upkeep(feed, &work.store, &eyes, now)).await
+        && let Err(why) = or_why(heap(|| intake::upkeep(feed, &work.store, &eyes, now))).await
         && let Some(more) = work.complaints.raise(&format!("upkeep/{}", feed.name), &why)
     {
         warn!(event = "feed-upkeep-failed", feed = %feed.name, "upkeep of feed {}: {why}{more}", feed.name);

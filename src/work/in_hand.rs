@@ -17,6 +17,7 @@ use super::post::{Dialled, Post};
 use super::send::{hand_over, write_delivered};
 use super::settle::{self, Torn};
 use super::{Work, lock};
+use crate::heap::heap;
 use crate::mail::MailFailure;
 use crate::rules::hire::{MailAddress, State};
 use crate::rules::next::Standstill;
@@ -133,7 +134,7 @@ impl Work {
             }
             let one = waiting.remove(0);
             drop(waiting);
-            if let Err(error) = apart(key_of(&one.claimed.hire), Box::pin(self.move_on(one))).await {
+            if let Err(error) = apart(key_of(&one.claimed.hire), heap(|| self.move_on(one))).await {
                 first_error.get_or_insert(error);
             }
         }

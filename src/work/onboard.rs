@@ -19,6 +19,7 @@ use super::post::Dialled;
 use super::send::{hand_over, letter_for};
 use super::settle::{self, Settled, Torn};
 use super::void::tell_void;
+use crate::heap::heap;
 use crate::mail::MailFailure;
 use crate::rules::attempt::{Cleared, Intended, IssuedPass};
 use crate::rules::guard::Refusal;
@@ -43,7 +44,7 @@ const FRESH: TimeDelta = TimeDelta::minutes(1);
 /// Only of our own database; the claim is then left to run out, and the next one settles. So it is after
 /// a panic.
 pub(super) async fn onboard(work: &Work, claimed: Claimed) -> Result<(), StoreError> {
-    apart(key_of(&claimed.hire), Box::pin(serve(work, claimed))).await
+    apart(key_of(&claimed.hire), heap(|| serve(work, claimed))).await
 }
 
 async fn serve(work: &Work, claimed: Claimed) -> Result<(), StoreError> {

@@ -19,6 +19,7 @@ use super::feeds::{self, Bells};
 use super::pulse::Loop;
 use super::tell::Teller;
 use super::tick::{CLOCK_WENT_BACK, Feeds, TickReport, tick};
+use crate::heap::heap;
 use crate::store::StoreError;
 
 /// Wall time is compared at least so often (design 7).
@@ -95,7 +96,7 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
             Ended::Stop => break,
             Ended::Reload(next) => next,
         };
-        if let Err(error) = work.hand_over_to(&next).await {
+        if let Err(error) = heap(|| work.hand_over_to(&next)).await {
             error!(event = "pass-not-deleted", %error, "passes of a tenant that is gone could not be deleted; they are settled later");
         }
         course.current.send_replace(Arc::clone(&next));
@@ -103,7 +104,7 @@ pub async fn run(mut course: Course<'_>) -> Result<(), ServiceError> {
     }
     info!(event = "stopping", "stopping: one last try for what is in hand");
     // The attempts under way had the other half.
-    let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, work.stop()).await;
+    let ended = tokio::time::timeout(work.settings.schedule.stop_within / 2, heap(|| work.stop())).await;
     match ended {
         Ok(Ok(0)) => info!(event = "stopped", "stopped"),
         Ok(Ok(n_unwritten)) => error!(
@@ -137,7 +138,7 @@ async fn ticks(
         before = now;
         bells.head_start().await;
         let sleep = tokio::select! {
-            ticked = tick(work, Feeds::Leave) => pause_after(work, ticked),
+            ticked = heap(|| tick(work, Feeds::Leave)) => pause_after(work, ticked),
             () = overdue(work, course.stop) => break,
         };
         tokio::select! {

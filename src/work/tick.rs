@@ -11,6 +11,7 @@ use tracing::warn;
 use super::pulse::Loop;
 use super::{MAIL, Slots, Work, credentials, feeds, lock, onboard, replan};
 use crate::feed::FileReport;
+use crate::heap::heap;
 use crate::rules::hire::Reason;
 use crate::rules::pace;
 use crate::store::StoreError;
@@ -79,7 +80,7 @@ async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
     let mut report = TickReport { certificates: credentials::told(work, now), ..TickReport::default() };
     match read {
         Feeds::Read => {
-            let read = feeds::read_all(work).await;
+            let read = heap(|| feeds::read_all(work)).await;
             (report.files, report.feed_errors) = (read.files, read.errors);
         }
         Feeds::Leave => {}

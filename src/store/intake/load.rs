@@ -85,7 +85,7 @@ impl Staging {
                 let mut insert = sqlx::query(AssertSqlSafe(text.clone()));
                 for row in rows.by_ref().take(n_rows) {
                     // Texts are handed over, not copied: there are a million of them in a large file.
-                    let verdict = self.verdicts.get(row.verdict as usize).cloned().unwrap_or_default();
+                    let verdict = self.verdicts.get(row.verdict.index()).cloned().unwrap_or_default();
                     insert = insert.bind(row.line).bind(row.employee_id).bind(row.alike).bind(verdict);
                     insert = match row.facts {
                         Some((hire, start)) => insert
