@@ -135,7 +135,7 @@ pub async fn plan(args: &Args, config: &Path, out: Out) -> Result<End, Trouble> 
 async fn troubles(settings: &Settings, store: &Store, now: DateTime<Utc>) -> Result<Vec<String>, Trouble> {
     let gates = store.gates().await?;
     // Feeds tell of themselves below.
-    let stands = |gate: &&Gate| gate.not_before.is_none_or(|at| at > now) && !gate.name.starts_with("feed/");
+    let stands = |gate: &&Gate| gate.holds(now) && !gate.name.starts_with("feed/");
     let mut lines: Vec<String> = gates
         .iter()
         .filter(stands)

@@ -22,7 +22,7 @@ const LATE_POSTS: TimeDelta = TimeDelta::days(1);
 /// How long it pauses.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
-/// A gate further ahead than two hours was held by a clock that was wrong: `Retry-After` is bounded to one.
+/// A gate further ahead than two hours holds nothing, as [`super::Gate::holds`] says.
 /// $1 now, $2 end of the lease, $3 worker, $4 token, $5 may send, $6 claims before a pause, $7 its end.
 macro_rules! claim {
     ($foreign_worker:literal, $lock:literal) => {

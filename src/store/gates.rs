@@ -13,6 +13,8 @@ use crate::rules::hire::Reason;
 
 /// How often the sign of life is written.
 const BEAT: TimeDelta = TimeDelta::minutes(1);
+/// A gate further ahead was held by a clock that was wrong: `Retry-After` is bounded to one hour. Claims say the same.
+const LONGEST: TimeDelta = TimeDelta::hours(2);
 
 /// A tenant (`tenant/contoso`), the mail (`mail`) or everything (`clock`) that waits or is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,13 @@ pub struct Gate {
     pub stopped: Option<String>,
     /// When it stopped, or was slowed down first.
     pub since: DateTime<Utc>,
+}
+
+impl Gate {
+    /// Nothing is tried at this moment. One that would hold for longer than anything does holds nothing.
+    pub fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.not_before.is_some_and(|at| at > now && at <= now + LONGEST)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -48,7 +57,9 @@ const HOLD: Sql = sql!(
        since = CASE WHEN gate.stopped IS NULL AND excluded.stopped IS NOT NULL THEN excluded.since ELSE gate.since END"
 );
 /// Not one that somebody has just held anew.
-const OPEN: Sql = sql!("DELETE FROM gate WHERE name = $1 AND not_before <= $2");
+const OPEN: Sql = sql!("DELETE FROM gate WHERE name = $1 AND (not_before <= $2 OR not_before > $3)");
+/// Held by a clock that was ahead.
+const GATES_ANEW: Sql = sql!("UPDATE gate SET not_before = $2 WHERE not_before > $1");
 const GATE_EVENT: Sql = sql!("INSERT INTO event (at, tenant, what, why) VALUES ($1, $2, $3, $4)");
 
 /// $1 now, $2 reason, $3 tenant or '' for all.
@@ -129,7 +140,8 @@ impl Store {
         let was_stopped = in_transaction!(self, |tx, text| {
             let before: Option<i64> =
                 sqlx::query_scalar(text(GATE_STOPPED)).bind(name).fetch_optional(&mut *tx).await?;
-            let opened = sqlx::query(text(OPEN)).bind(name).bind(ms(now)).execute(&mut *tx).await?;
+            let opened =
+                sqlx::query(text(OPEN)).bind(name).bind(ms(now)).bind(ms(now + LONGEST)).execute(&mut *tx).await?;
             if opened.rows_affected() == 0 {
                 return Ok(false);
             }
@@ -145,6 +157,18 @@ impl Store {
             before == Some(1)
         });
         Ok(was_stopped)
+    }
+
+    /// The clock went back: what it held while it was ahead is tried now. It may be too early for one that
+    /// asked for patience, once. How many were held.
+    pub async fn gates_anew(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let long_over = ms(now - LONGEST);
+        Ok(on_engine!(self, |db, text| sqlx::query(text(GATES_ANEW))
+            .bind(ms(now))
+            .bind(long_over)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?)
     }
 
     /// Gives the pending hires that are due to be sent this reason (those of `tenant/NAME`; all for

@@ -264,8 +264,8 @@ impl<'w> Attempt<'w> {
     pub(super) fn mail_is_open(&self) -> Result<(), Stop> {
         let now = self.now();
         let gates = lock(&self.work.gates);
-        let gate = gates.get(&self.served.mail_gate);
-        match gate.and_then(|gate| gate.not_before).filter(|at| *at > now) {
+        let gate = gates.get(&self.served.mail_gate).filter(|gate| gate.holds(now));
+        match gate.and_then(|gate| gate.not_before) {
             None => Ok(()),
             Some(until) => Err(Stop::Rest(self.wait(Some(Reason::MailStopped), MAIL_WAITS, until))),
         }

@@ -123,7 +123,7 @@ async fn wrong_clock(work: &Work, feed: &Feed, served: &Served) -> Option<String
     let (now, instant) = (work.clock.now(), Instant::now());
     let gates = work.store.gates().await.unwrap_or_default();
     let tenant = format!("tenant/{}", feed.tenant);
-    let may_ask = !gates.iter().any(|gate| gate.name == tenant && gate.not_before.is_some_and(|at| at > now));
+    let may_ask = !gates.iter().any(|gate| gate.name == tenant && gate.holds(now));
     let steady = lock(&work.clock_right).is_some_and(|(wall, real)| {
         let passed = instant.duration_since(real);
         let drift = (now - wall) - TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);

@@ -229,7 +229,7 @@ impl Work {
 
 /// One that is stopped, or asked us to wait, is not asked again.
 fn held<'g>(gates: &'g [Gate], name: &str, now: DateTime<Utc>) -> Option<&'g Gate> {
-    gates.iter().find(|gate| gate.name == name && gate.not_before.is_some_and(|at| at > now))
+    gates.iter().find(|gate| gate.name == name && gate.holds(now))
 }
 
 /// `tenant contoso`, `mail`, `mail/contoso`.

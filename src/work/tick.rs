@@ -74,6 +74,7 @@ async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
             "the clock went back, from {ahead} to {now}; what it planned while it was ahead is looked at now"
         );
         work.store.look_anew(now, ahead + TimeDelta::days(1)).await?;
+        work.store.gates_anew(now).await?;
     }
     replan::replan(work, now).await?;
     work.pulse.beat(Loop::Upkeep);
@@ -99,7 +100,7 @@ async fn round(work: &Work, read: Feeds) -> Result<TickReport, StoreError> {
 async fn open_the_minute(work: &Work) -> Result<bool, StoreError> {
     let now = work.clock.now();
     let gates = work.store.gates().await?;
-    let held = |name: &str| gates.iter().find(|gate| gate.name == name && gate.not_before.is_some_and(|at| at > now));
+    let held = |name: &str| gates.iter().find(|gate| gate.name == name && gate.holds(now));
     let mut may_send = false;
     for (name, served) in &work.tenants {
         if held(&served.mail_gate).is_some() {

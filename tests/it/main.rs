@@ -31,6 +31,7 @@ mod settings;
 mod sql;
 
 mod changes;
+mod clock_ahead;
 mod check_online;
 mod check_online_faults;
 mod check_online_person;

@@ -205,7 +205,7 @@ impl Sheet<'_> {
         let gate = |name: &str| state.gates.iter().find(|gate| gate.name == name);
         let stopped = |gate: Option<&Gate>| i64::from(gate.is_some_and(|gate| gate.stopped.is_some()));
         let waits = |gate: Option<&Gate>| {
-            let until = gate.and_then(|gate| gate.not_before);
+            let until = gate.filter(|gate| gate.holds(self.now)).and_then(|gate| gate.not_before);
             until.map_or(0, |until| (until - self.now).num_seconds().max(0))
         };
         let tenants: Vec<_> = seen

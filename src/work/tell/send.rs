@@ -184,7 +184,7 @@ async fn no_more(work: &Work, row: &OutboxRow) -> Result<(), StoreError> {
 async fn mail_is_stopped(work: &Work) -> Result<bool, StoreError> {
     let now = work.clock.now();
     let gates = work.store.gates().await?;
-    Ok(gates.iter().any(|gate| gate.name == MAIL && gate.not_before.is_some_and(|at| at > now)))
+    Ok(gates.iter().any(|gate| gate.name == MAIL && gate.holds(now)))
 }
 
 /// There may be more for this target.

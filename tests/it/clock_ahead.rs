@@ -1,0 +1,82 @@
+//! A clock that was ahead for a while (F20–F22, F120): what it stopped goes on when it is right again, nobody
+//! is given up and no pass is written off by it, also where no answer of Graph says what time it is.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use firstpass::config::Limits;
+use firstpass::work::tick::{Feeds, tick};
+
+use crate::world::{World, at, short_limits};
+
+const NOON: &str = "2027-03-01T12:00:00Z";
+
+async fn monday() -> World {
+    let mut world = World::with_limits("", Limits { look_again: Duration::ZERO, ..short_limits() }).await;
+    world.drop_ada();
+    world.until("2027-03-01T05:59:00Z").await;
+    world
+}
+
+/// Our clock goes ahead, Graph's does not.
+fn jump(world: &World, ahead: TimeDelta) {
+    world.tenant.edit(|directory| directory.skew = -ahead);
+    world.pass_time(ahead);
+}
+
+/// Both are right.
+fn right(world: &World, instant: &str) {
+    world.tenant.edit(|directory| directory.skew = TimeDelta::zero());
+    world.set(instant);
+}
+
+async fn gates(world: &World) -> Vec<String> {
+    let gates = world.work().store.gates().await.unwrap();
+    gates.into_iter().map(|gate| gate.name).collect()
+}
+
+#[tokio::test]
+async fn f22_f120_what_a_clock_that_was_ahead_has_stopped_goes_on_when_it_is_right() {
+    for (ahead, restart) in [(TimeDelta::hours(8), true), (TimeDelta::hours(8), false), (TimeDelta::hours(1), false)] {
+        let mut world = monday().await;
+        jump(&world, ahead);
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        world.tenant.stop();
+        world.mail.stop();
+        world.pass_time(TimeDelta::minutes(2));
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        for _ in 0..2 {
+            world.work().look_ahead().await.unwrap();
+        }
+        assert_eq!(gates(&world).await, ["clock", "mail", "tenant/contoso"], "{}", world.story().await);
+
+        world.tenant.resume().unwrap();
+        world.mail.resume().unwrap();
+        right(&world, "2027-03-01T06:01:00Z");
+        if restart {
+            world.restart().await;
+        }
+        world.until(NOON).await;
+        let (letters, story) = (world.code_letters(), world.story().await);
+        assert_eq!(letters.len(), 1, "{ahead} ahead\n{story}");
+        assert!(letters[0].at <= at("2027-03-01T06:02:00Z"), "{ahead} ahead: not before {}\n{story}", letters[0].at);
+        assert_eq!(gates(&world).await, [""; 0], "{ahead} ahead\n{story}");
+        world.finish().await;
+    }
+}
+
+/// No sign of life was written by the clock that was ahead, so nobody sees that it went back.
+#[tokio::test]
+async fn f120_a_stop_further_ahead_than_any_wait_holds_nothing_and_ends() {
+    let mut world = monday().await;
+    let (now, store) = (world.clock.now(), &world.work().store);
+    for name in ["clock", "mail", "tenant/contoso"] {
+        store.hold_gate(now, name, now + TimeDelta::hours(8), Some("found by a wrong clock")).await.unwrap();
+    }
+    world.until(NOON).await;
+    let (letters, story) = (world.code_letters(), world.story().await);
+    assert_eq!(letters.len(), 1, "{story}");
+    assert!(letters[0].at <= at("2027-03-01T06:01:00Z"), "{}\n{story}", letters[0].at);
+    assert_eq!(gates(&world).await, [""; 0], "{story}");
+    world.finish().await;
+}
