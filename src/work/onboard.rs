@@ -31,8 +31,10 @@ use crate::store::{Claimed, StoreError};
 
 /// Stands in the hire until its intent is settled.
 const UNCLEAR: &str = "no clear answer came from Graph; firstpass looks whether a pass was made before it asks again";
-/// A hire that was given up while Graph could not say what time it is is looked at again.
+/// A hire whose time is over while Graph cannot say what time it is is looked at again.
 const UNCONFIRMED: TimeDelta = TimeDelta::minutes(15);
+/// Stands in such a hire, unless it has a reason.
+const NOBODY_SAYS: &str = "its time is over by this machine's clock, and Microsoft cannot be asked whether that is right; firstpass looks again by itself";
 /// A start this near is "now" (contract 5): what was cleared earlier is asked anew.
 const TOO_NEAR: TimeDelta = TimeDelta::seconds(60);
 /// Facts older than this are not issued upon (I7).
@@ -105,11 +107,14 @@ async fn confirm_the_time(attempt: &Attempt<'_>, wanted: &Wanted, standstill: &S
     if !gives_up || known {
         return Ok(());
     }
-    if attempt.tenant().policy().await.is_ok() {
+    if attempt.tenant().ask_skew().await.is_some() {
         return attempt.clock_agrees().await;
     }
-    let look_at = Some(attempt.now() + UNCONFIRMED);
-    Err(Stop::Rest(Standstill { look_at, ..standstill.clone() }))
+    let mut waits = attempt.keep(wanted.state, attempt.now() + UNCONFIRMED);
+    if waits.reason.is_none() {
+        NOBODY_SAYS.clone_into(&mut waits.what_to_do);
+    }
+    Err(Stop::Rest(waits))
 }
 
 /// Intent on disk, one POST, and what came of it on disk.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use firstpass::config::Limits;
+use firstpass::sandbox::tenant::{Effect, Kind, When};
 use firstpass::work::tick::{Feeds, tick};
 
 use crate::world::{World, at, short_limits};
@@ -78,5 +79,42 @@ async fn f120_a_stop_further_ahead_than_any_wait_holds_nothing_and_ends() {
     assert_eq!(letters.len(), 1, "{story}");
     assert!(letters[0].at <= at("2027-03-01T06:01:00Z"), "{}\n{story}", letters[0].at);
     assert_eq!(gates(&world).await, [""; 0], "{story}");
+    world.finish().await;
+}
+
+/// Where Graph cannot be asked, nobody knows whether the morning is over.
+#[tokio::test]
+async fn f21_a_clock_that_is_a_day_ahead_where_graph_is_away_gives_nobody_up() {
+    let mut world = monday().await;
+    world.tenant.stop();
+    jump(&world, TimeDelta::days(1));
+    for _ in 0..3 {
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        let hire = world.hire("E1").await;
+        assert_eq!((hire.state.as_str(), hire.reason.as_deref()), ("pending", None), "{}", world.story().await);
+        assert!(hire.what_to_do.contains("cannot be asked whether that is right"), "{}", hire.what_to_do);
+        assert!(hire.next_try_utc.is_some());
+        world.pass_time(TimeDelta::minutes(16));
+    }
+    world.tenant.resume().unwrap();
+    right(&world, "2027-03-01T05:59:30Z");
+    world.until(NOON).await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world.finish().await;
+}
+
+/// … and where the clock is right, it is over as soon as Graph says anything, be it a refusal.
+#[tokio::test]
+async fn f21_a_morning_that_is_over_is_missed_when_graph_answers_anything() {
+    let mut world = monday().await;
+    world.tenant.stop();
+    world.set("2027-03-02T05:59:00Z");
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), None), "{}", world.story().await);
+    world.tenant.resume().unwrap();
+    let no = Effect::graph_error(403, "accessDenied", "not this app");
+    world.tenant.fault_each(Some(Kind::Policy), When::Before, no);
+    world.until("2027-03-02T06:30:00Z").await;
+    assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("missed".to_owned())), "{}", world.story().await);
     world.finish().await;
 }
