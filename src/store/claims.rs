@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::engine::{Sql, in_transaction, on_engine, on_reader, sql};
+use super::engine::{Sql, in_transaction, on_reader, sql};
 use super::raw::{RawHire, RawPass, hire_columns, instant, maybe_ms, ms, pass_columns};
 use super::{Claimed, Rest, Store, StoreError};
 use crate::rules::hire::{Reason, State};
@@ -101,6 +101,10 @@ const NEXT_LOOK: Sql = sql!(
 
 /// Looks planned by a clock that was ahead.
 const LOOK_ANEW: Sql = sql!("UPDATE hire SET look_at = $1 WHERE look_at > $1 AND look_at <= $2");
+/// And tries to tell that a code is void. Other rows of passes keep no hire from being looked at.
+const VOID_ANEW: Sql = sql!(
+    "UPDATE pass SET look_at = $1 WHERE look_at > $1 AND look_at <= $2 AND owes = 1 AND state IN ('gone', 'over')"
+);
 
 pub(super) const EVENT: Sql = sql!("INSERT INTO event (at, tenant, hire_id, what, why) VALUES ($1, $2, $3, $4, $5)");
 
@@ -227,12 +231,11 @@ impl Store {
 
     /// The clock went back: looks up to `until` that it planned while it was ahead come now.
     pub async fn look_anew(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<u64, StoreError> {
-        Ok(on_engine!(self, |db, text| sqlx::query(text(LOOK_ANEW))
-            .bind(ms(now))
-            .bind(ms(until))
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?)
+        let looks = in_transaction!(self, |tx, text| {
+            sqlx::query(text(VOID_ANEW)).bind(ms(now)).bind(ms(until)).execute(&mut *tx).await?;
+            sqlx::query(text(LOOK_ANEW)).bind(ms(now)).bind(ms(until)).execute(&mut *tx).await?.rows_affected()
+        });
+        Ok(looks)
     }
 
     /// The next instant at which something may be due; in the past when something is due now.

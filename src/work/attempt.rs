@@ -271,6 +271,11 @@ impl<'w> Attempt<'w> {
         }
     }
 
+    /// By an answer of now, our clock is right. What it says is over is not, while nobody answers.
+    pub(super) async fn knows_the_time(&self) -> bool {
+        self.tenant().ask_skew().await.is_some_and(|skew| skew.abs() <= CLOCK_TOLERANCE)
+    }
+
     /// Contract 5: with a clock more than two minutes off Graph's `Date`, nothing is issued.
     pub(super) async fn clock_agrees(&self) -> Result<(), Stop> {
         let now = self.now();

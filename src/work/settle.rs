@@ -305,7 +305,7 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
         Err(failure) => failure,
     };
     let now = attempt.now();
-    if end_of(pass).is_some_and(|end| end <= now) {
+    if end_of(pass).is_some_and(|end| end <= now) && attempt.knows_the_time().await {
         store.over(&attempt.claimed, now, pass.id, None, "it could not be deleted, and has ended").await?;
         return Ok(over_with(pass));
     }

@@ -18,6 +18,8 @@ use crate::store::{PassRow, StoreError};
 
 /// When no letter may go now and nobody knows when.
 const NO_SLOT: TimeDelta = TimeDelta::minutes(1);
+/// The last try is over by our clock, and nobody says whether that is right.
+const UNCONFIRMED: TimeDelta = TimeDelta::minutes(15);
 
 /// What came of one letter.
 enum Told {
@@ -117,6 +119,9 @@ async fn not_told(attempt: &Attempt<'_>, pass: &PassRow, failure: &MailFailure) 
     };
     let (failed, ends) = (pass.looks + 1, settle::end_of(pass).unwrap_or(pass.made_at));
     let Some(again) = void_again(ends, failed, now) else {
+        if !attempt.knows_the_time().await {
+            return Ok(Told::Later(now + UNCONFIRMED));
+        }
         return never(attempt, pass, &format!("{failure}; {failed} tries, the last a day after the pass ended")).await;
     };
     let again = server_says.map_or(again, |at| again.max(at));

@@ -6,10 +6,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use firstpass::config::Limits;
 use firstpass::sandbox::tenant::{Effect, Kind, When};
+use firstpass::store::Operate;
 use firstpass::work::tick::{Feeds, tick};
 
 use crate::world::{World, at, short_limits};
 
+const ADA: &str = "ada.lovelace@contoso.example";
 const NOON: &str = "2027-03-01T12:00:00Z";
 
 async fn monday() -> World {
@@ -117,4 +119,56 @@ async fn f21_a_morning_that_is_over_is_missed_when_graph_answers_anything() {
     world.until("2027-03-02T06:30:00Z").await;
     assert_eq!(world.state("E1").await, ("attention".to_owned(), Some("missed".to_owned())), "{}", world.story().await);
     world.finish().await;
+}
+
+/// The letter is out, somebody cancels the hire, and Graph does not answer the DELETE.
+async fn condemned() -> World {
+    let mut world = monday().await;
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!((world.code_letters().len(), world.live_passes(ADA).len()), (1, 1), "{}", world.story().await);
+    world.operate("E1", Operate::Cancel).await;
+    world.tenant.stop();
+    tick(world.work(), Feeds::Leave).await.unwrap();
+    world
+}
+
+#[tokio::test]
+async fn f21_f104_a_clock_that_is_a_day_ahead_writes_no_condemned_pass_off() {
+    for restart in [false, true] {
+        let mut world = condemned().await;
+        if restart {
+            world.restart().await;
+        }
+        jump(&world, TimeDelta::days(1));
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        assert_eq!(world.letters().len(), 1, "nobody is told yet\n{}", world.story().await);
+        world.tenant.resume().unwrap();
+        right(&world, "2027-03-01T06:40:00Z");
+        world.until("2027-03-01T06:50:00Z").await;
+        assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+        assert_eq!(world.letters().len(), 2, "{}", world.story().await);
+        world.finish().await;
+    }
+}
+
+/// Nor does it write off whom to tell, or put that off until its own time.
+#[tokio::test]
+async fn f21_a_clock_that_is_ahead_forgets_nobody_who_holds_a_void_code() {
+    for ahead in [TimeDelta::days(2), TimeDelta::hours(8)] {
+        let mut world = condemned().await;
+        world.mail.stop();
+        world.tenant.resume().unwrap();
+        world.pass_time(TimeDelta::minutes(5));
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        assert!(world.live_passes(ADA).is_empty(), "{}", world.story().await);
+        world.tenant.stop();
+        jump(&world, ahead);
+        tick(world.work(), Feeds::Leave).await.unwrap();
+        world.tenant.resume().unwrap();
+        world.mail.resume().unwrap();
+        right(&world, "2027-03-01T06:40:00Z");
+        world.until("2027-03-01T06:50:00Z").await;
+        assert_eq!(world.letters().len(), 2, "{ahead} ahead\n{}", world.story().await);
+        world.finish().await;
+    }
 }
