@@ -72,11 +72,13 @@ pub(super) fn said(answer: &Answer) -> Said {
     Said { status: answer.status, code, message, request_id: plain(&answer.request_id) }
 }
 
-/// Is this Graph's own "there is no such object", and not the 404 of some gateway?
-pub(super) fn is_not_found(failure: &Failure) -> bool {
+/// Is this Graph's own "there is no such object", and not the 404 of some gateway? The two halves of Graph
+/// write the code differently, one with a small letter.
+pub fn is_not_found(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(said) => {
-            said.status == 404 && (said.code == "Request_ResourceNotFound" || said.code == "ResourceNotFound")
+            let names = ["Request_ResourceNotFound", "ResourceNotFound"];
+            said.status == 404 && names.iter().any(|name| said.code.eq_ignore_ascii_case(name))
         }
         Failure::NotSent(_) | Failure::Throttled { .. } | Failure::Unauthorized(_) | Failure::Unknown { .. } => false,
     }
@@ -239,6 +241,7 @@ mod tests {
     fn a_gateways_404_is_not_graphs() {
         let graphs = r#"{"error":{"code":"Request_ResourceNotFound","message":"Resource 'manager' does not exist"}}"#;
         assert!(is_not_found(&of_answer(&answer(404, graphs))));
+        assert!(is_not_found(&of_answer(&answer(404, r#"{"error":{"code":"resourceNotFound"}}"#))));
         for other in ["", "<html>", "{}", r#"{"error":{"code":""}}"#, r#"{"error":{"code":"itemGone"}}"#] {
             assert!(!is_not_found(&of_answer(&answer(404, other))), "{other}");
         }

@@ -25,6 +25,7 @@ mod token;
 mod wire;
 
 pub use certificate::Look;
+pub use failure::is_not_found;
 pub use token::Scope;
 
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
 use super::check::looked_at_as;
+use crate::entra;
 use crate::rules::guard::{Found, ListedPass};
 use crate::rules::hire::{Outcome, PassState, State};
 use crate::rules::unsettled::{self, Cause, Intent, NotFound, Watched};
@@ -405,7 +406,7 @@ pub(super) async fn leave_to_its_tenant(work: &Work, claimed: Claimed) -> Result
 /// The passes of a user; a user who is gone has none.
 async fn list(attempt: &Attempt<'_>, user: Uuid) -> Result<Vec<ListedPass>, Stop> {
     match attempt.tenant().passes(user).await {
-        Err(Failure::Refused(said)) if said.status == 404 => Ok(Vec::new()),
+        Err(failure) if entra::is_not_found(&failure) => Ok(Vec::new()),
         got => answer(attempt, got).await,
     }
 }

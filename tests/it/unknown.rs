@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use firstpass::config::Limits;
 use firstpass::sandbox::tenant::{Echo, Effect, Fault, Kind, When};
+use sqlx::Row as _;
 
 use crate::world::{ADA as ADA_FILE, World, at, short_limits};
 
@@ -104,6 +105,38 @@ async fn f99_the_answer_to_a_delete_comes_later_than_the_timeout() {
             world.ends_well(ADA, 1, &format!("DELETE: {when:?}, the list lags {lag:?}")).await;
         }
     }
+}
+
+/// A proxy's 404 to every look says nothing of passes.
+#[tokio::test]
+async fn f99_a_404_that_is_not_graphs_is_no_look() {
+    for body in ["", "<html>Not Found</html>"] {
+        let mut world = monday(Duration::ZERO).await;
+        world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::After, effect: Effect::Reset });
+        world.until("2027-03-01T06:00:05Z").await;
+        assert_eq!(world.tenant.count(Kind::PassCreate), 1);
+        let no_such_page = Effect::Status(404, Vec::new(), body.to_owned());
+        world.tenant.fault_until(at("2027-03-01T06:16:00Z"), Some(Kind::PassList), When::Before, no_such_page);
+        world.until("2027-03-01T06:15:30Z").await;
+        let rows = world.raw("SELECT state, looks FROM pass").await;
+        let rows: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        assert_eq!(rows, [("intended".to_owned(), 0)], "{}", world.story().await);
+        world.ends_well(ADA, 1, "a proxy's 404").await;
+    }
+}
+
+/// An account that is gone has no passes, and that is Graph's to say.
+#[tokio::test]
+async fn f99_a_user_who_is_gone_has_no_passes() {
+    let mut world = monday(Duration::ZERO).await;
+    world.tenant.fault(Fault { kind: Kind::PassCreate, nth: 1, when: When::Before, effect: Effect::Reset });
+    world.until("2027-03-01T06:00:05Z").await;
+    let gone = Effect::graph_error(404, "resourceNotFound", "Resource does not exist.");
+    world.tenant.fault_until(at("2027-03-01T06:16:00Z"), Some(Kind::PassList), When::Before, gone);
+    world.until("2027-03-01T06:15:30Z").await;
+    let rows = world.raw("SELECT state FROM pass").await;
+    assert_eq!(rows[0].get::<String, _>(0), "over", "{}", world.story().await);
+    world.ends_well(ADA, 1, "the list said that nobody is there").await;
 }
 
 #[tokio::test]
