@@ -132,7 +132,7 @@ impl<'a> Look<'a> {
             found.no_tenant();
         }
         found.append(mail);
-        let notices = async |found: &mut Findings| notices::of_notices(self.settings, found).await;
+        let notices = async |found: &mut Findings| notices::of_notices(self.settings, found);
         found.append(self.bounded(Key::Notices, "notices", notices).await);
         files::of_account(self.settings, &mut found);
         found.append(of_state);

@@ -81,7 +81,7 @@ pub async fn act(act: Act, config: &Path, out: Out) -> Result<End, Trouble> {
     };
     let mut lines = Vec::new();
     for (audience, notice) in told.iter().zip(notices) {
-        let sent = if dry_run { looked(audience).await } else { everywhere(&settings, audience, &notice).await? };
+        let sent = if dry_run { looked(audience) } else { everywhere(&settings, audience, &notice).await? };
         lines.push(Line { tenants: audience.tenants.clone(), notice, sent });
     }
     show(&lines, out)?;
@@ -111,11 +111,11 @@ async fn digests(settings: &Settings, told: &[Audience], now: DateTime<Utc>) -> 
 }
 
 /// Where it would go, and whether our own files for it are there.
-async fn looked(audience: &Audience) -> Vec<Sent> {
+fn looked(audience: &Audience) -> Vec<Sent> {
     let sent = |to: &str, by, error| Sent { to: to.to_owned(), by, steps: Vec::new(), accepted: None, error };
     let mut all: Vec<Sent> = audience.to.iter().map(|to| sent(to.as_str(), "mail", None)).collect();
     for hook in &audience.hooks {
-        let error = webhook::look(hook).await.err().map(|failure| failure.to_string());
+        let error = webhook::look(hook).err().map(|failure| failure.to_string());
         all.push(sent(&hook.name, "webhook", error));
     }
     all

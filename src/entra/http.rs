@@ -65,7 +65,7 @@ pub(super) struct Bounds<'a> {
 
 impl Http {
     /// Reads `ca_file`, builds both clients. Costs some megabytes (trusted roots): at first use only.
-    pub(super) async fn new(ca_file: Option<&Path>, limits: &Limits) -> Result<Self, String> {
+    pub(super) fn new(ca_file: Option<&Path>, limits: &Limits) -> Result<Self, String> {
         let mut roots = Vec::new();
         if let Some(path) = ca_file {
             let unfit = |why: &str| format!("ca_file {} {why}", path.display());

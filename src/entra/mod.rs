@@ -230,7 +230,7 @@ impl Tenant {
     }
 
     async fn http(&self) -> Result<&Http, Failure> {
-        let made = self.http.get_or_try_init(|| Http::new(self.settings.ca_file.as_deref(), &self.limits)).await;
+        let made = self.http.get_or_try_init(async || Http::new(self.settings.ca_file.as_deref(), &self.limits)).await;
         made.map_err(Failure::NotSent)
     }
 

@@ -13,22 +13,19 @@ use encoding_rs::Encoding;
 use sha2::{Digest, Sha256};
 
 use super::guarded::hex;
-use super::rows::Rows;
+use super::rows::{NOT_A_ROW, Rows};
 use super::stager::Stager;
 use crate::config;
 use crate::rules::calendar::Schedule;
-use crate::rules::flaw::{Flaw, Kind};
+use crate::rules::flaw::Flaw;
 use crate::rules::headers::{Field, HeaderError, LINE_COLUMN, REASON_COLUMN};
 use crate::rules::hire::{Hire, Start};
 use crate::rules::intake::Age;
-use crate::rules::record::{Bad, Cells, FeedRules, HireRecord, Reject};
+use crate::rules::record::{Bad, FeedRules, HireRecord, Reject};
 use crate::rules::staged::Batch;
 
 /// A feed names the people of one company; more rows than this is something else.
 const ROWS: u64 = 1_000_000;
-
-/// One field too many, so that a row is no row either when it is dropped again: its quotes are right then.
-const NOT_A_ROW: &str = "not one row: see firstpass_reason";
 
 /// Why a whole file cannot be read. The text is a sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +84,8 @@ pub struct Reading {
     pub rows: u64,
     /// Rejected rows dropped again: never a whole list.
     pub correction: bool,
+    /// Rows may lie inside of a rejected one: no whole list, either.
+    pub rows_within_rows: bool,
 }
 
 /// Reads a whole file; `take` gets its rows in batches and says whether to go on.
@@ -114,13 +113,14 @@ pub fn read(
             return Err(stopped());
         }
     }
+    let rows_within_rows = stager.rows_within_rows;
     if let Some(batch) = stager.rest()
         && !take(batch)
     {
         return Err(stopped());
     }
     let correction = !rows.columns.ours().is_empty();
-    Ok(Reading { sha256: rows.finish(), rows: count, correction })
+    Ok(Reading { sha256: rows.finish(), rows: count, correction, rows_within_rows })
 }
 
 /// The digest of a file, as [`Reading::sha256`] has it.
@@ -177,12 +177,12 @@ pub fn rejected(
     let mut wanted = lines.iter().peekable();
     while let Some(line) = rows.advance()? {
         let Some((_, reason)) = wanted.next_if(|(wanted, _)| *wanted == line) else { continue };
-        let record = HireRecord { line, columns: &rows.columns, cells: &rows.record };
+        let record = HireRecord { line, columns: &rows.columns, cells: &rows.cells() };
         let mut reject = why(&record, rows.judge(line, &rules.feed), reason.as_deref());
         if rules.reading {
             super::sql::of_a_row(&mut reject, &record);
         }
-        let cells = others(&|place| rows.record.cell(place).to_owned(), rows.record.len());
+        let cells = others(&|place| record.cells.cell(place).to_owned(), record.cells.count());
         let mut digest = Sha256::new();
         for text in cells.iter().chain([&reject.field, &reject.reason]) {
             digest.update(text.as_bytes());
@@ -190,7 +190,7 @@ pub fn rejected(
         }
         let mut row = vec![line.to_string(), said(&reject)];
         row.extend(cells);
-        if let Some(Flaw { kind: Kind::Quote(_), .. }) = rows.flaw {
+        if rows.flaw.as_ref().is_some_and(Flaw::is_marked) {
             row.resize(row.len().max(head.len()), String::new());
             row.push(NOT_A_ROW.to_owned());
         }

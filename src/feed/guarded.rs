@@ -39,6 +39,14 @@ pub(crate) struct Begun {
     pub(crate) line: u64,
     /// Why it cannot be read as a row.
     pub(crate) flaw: Option<Flaw>,
+    /// Columns, counted from 0, that go on behind their closing quote on the same line.
+    pub(crate) strays: Vec<usize>,
+}
+
+impl Begun {
+    fn on(line: u64) -> Self {
+        Self { line, flaw: None, strays: Vec::new() }
+    }
 }
 
 /// A file read once from its start.
@@ -83,7 +91,7 @@ impl Guarded {
 
     /// The next record that the CSV reader hands out.
     pub(crate) fn next_record(&mut self) -> Begun {
-        self.begun.pop_front().unwrap_or(Begun { line: self.record_line, flaw: None })
+        self.begun.pop_front().unwrap_or_else(|| Begun::on(self.record_line))
     }
 
     /// Why reading was stopped, if its letters are none.
@@ -164,12 +172,22 @@ impl Guarded {
         }
     }
 
+    /// Text behind a closing quote: over several lines it is another row's.
+    fn goes_on(&mut self) {
+        let column = self.columns - 1;
+        if self.line > self.field_line {
+            self.tell(Kind::Quote(column));
+        } else if let Some(begun) = self.begun.back_mut().filter(|_| self.columns <= COLUMNS) {
+            begun.strays.push(column);
+        }
+    }
+
     /// One byte, and what of it is handed on.
     fn step(&mut self, byte: u8) -> Option<u8> {
         let ends_line = matches!(byte, b'\r' | b'\n');
         if self.place == Place::RecordStart && !ends_line {
             self.record_line = self.line;
-            self.begun.push_back(Begun { line: self.line, flaw: None });
+            self.begun.push_back(Begun::on(self.line));
             (self.record, self.columns, self.place) = (0, 1, Place::FieldStart);
         }
         if self.place == Place::FieldStart {
@@ -186,17 +204,19 @@ impl Guarded {
             }
             (Place::FieldStart | Place::Plain | Place::QuoteSeen, _) => Place::Plain,
         };
-        if (before, self.place) == (Place::QuoteSeen, Place::Plain) && self.line > self.field_line {
-            self.tell(Kind::Quote(self.columns - 1));
+        if (before, self.place) == (Place::QuoteSeen, Place::Plain) && byte != b' ' {
+            self.goes_on();
         }
         // Two quotes inside of quotes are one: a row is as long when it is written again.
         if before != Place::RecordStart && (before, byte) != (Place::QuoteSeen, b'"') {
             self.grow(1);
         }
-        if ends_line && let Some(Begun { line, flaw: Some(flaw) }) = self.begun.back_mut() {
-            flaw.lines = flaw.lines.max(self.line - *line + 1);
-        }
         if byte == b'\r' || (byte == b'\n' && !self.after_cr) {
+            if before != Place::RecordStart
+                && let Some(Begun { line, flaw: Some(flaw), .. }) = self.begun.back_mut()
+            {
+                flaw.lines = flaw.lines.max(self.line - *line + 1);
+            }
             self.line += 1;
         }
         self.after_cr = byte == b'\r';

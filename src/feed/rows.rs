@@ -12,7 +12,7 @@ use super::dialect::{self, Dialect};
 use super::encoding::{self, Text};
 use super::guarded::{Begun, Guarded};
 use super::rows_digest::RowsDigest;
-use crate::rules::flaw::Flaw;
+use crate::rules::flaw::{Flaw, Kind};
 use crate::rules::headers::{Columns, cut};
 use crate::rules::hire::Hire;
 use crate::rules::record::{Bad, Cells, FeedRules, HireRecord, flawed, parse};
@@ -22,15 +22,32 @@ const COLUMNS: usize = 512;
 /// So much of the decoded file is looked at to find the header and its delimiter.
 const HEAD: u64 = 64 * 1024;
 
-impl Cells for csv::StringRecord {
+/// A cell behind the others of a row that is not read: without it the row would be a good one once it is written
+/// again, for its quotes are right then.
+pub(super) const NOT_A_ROW: &str = "not one row: see firstpass_reason";
+
+/// A record's texts.
+struct Row<'a> {
+    record: &'a csv::StringRecord,
+    plain: bool,
+}
+
+impl<'a> Row<'a> {
+    fn of(record: &'a csv::StringRecord) -> Self {
+        let plain = record.as_slice().bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+        Self { record, plain }
+    }
+}
+
+impl Cells for Row<'_> {
     fn cell(&self, place: usize) -> &str {
-        self.get(place).unwrap_or_default()
+        self.record.get(place).unwrap_or_default()
     }
     fn count(&self) -> usize {
-        self.len()
+        self.record.len()
     }
     fn are_plain(&self) -> bool {
-        self.as_slice().bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte))
+        self.plain
     }
 }
 
@@ -40,7 +57,7 @@ pub(super) struct Rows {
     /// Which column is which field.
     pub(super) columns: Columns,
     /// The record that [`Rows::advance`] found.
-    pub(super) record: csv::StringRecord,
+    record: csv::StringRecord,
     /// Why it cannot be read as a row.
     pub(super) flaw: Option<Flaw>,
     /// A row of labels may still follow the header.
@@ -96,27 +113,45 @@ impl Rows {
                 Ok(false) => return self.whole().map(|()| None),
                 Err(error) => return Err(self.broken(&error)),
             }
-            let Begun { mut line, flaw } = self.reader.get_mut().next_record();
-            self.flaw = flaw;
+            let Begun { mut line, flaw, strays } = self.reader.get_mut().next_record();
+            self.flaw = flaw.or_else(|| self.other_flaw(&strays));
             if let Some((position, digest)) = &mut self.reading {
                 // The header is 0.
                 line = *position;
                 *position += 1;
                 digest.add(self.record.iter());
             }
-            if self.record.iter().all(|cell| cell.trim().is_empty()) {
+            // What is not read as a row is neither blank nor a row of labels: others may lie inside of it.
+            let whole = self.flaw.is_none();
+            if whole && self.record.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
             }
-            if std::mem::take(&mut self.labels) && self.columns.are_labels(&self.record) {
+            if std::mem::take(&mut self.labels) && whole && self.columns.are_labels(&Row::of(&self.record)) {
                 continue;
             }
             return Ok(Some(line));
         }
     }
 
+    /// A stray quote matters where the field does. A row that was rejected for such a flaw keeps its mark, also
+    /// when a spreadsheet has made all rows as long as the longest.
+    fn other_flaw(&self, strays: &[usize]) -> Option<Flaw> {
+        let one_line = |kind| Flaw { kind, lines: 1, cut: false };
+        if !self.columns.ours().is_empty() && self.record.iter().any(|cell| cell.trim() == NOT_A_ROW) {
+            return Some(one_line(Kind::Before));
+        }
+        let stray = strays.iter().copied().find(|place| self.columns.field_at(*place).is_some());
+        stray.map(|place| one_line(Kind::Quote(place)))
+    }
+
+    /// The record's texts.
+    pub(super) fn cells(&self) -> impl Cells {
+        Row::of(&self.record)
+    }
+
     /// What the record says.
     pub(super) fn judge(&self, line: u64, rules: &FeedRules) -> Result<Hire, Box<Bad>> {
-        let record = HireRecord { line, columns: &self.columns, cells: &self.record };
+        let record = HireRecord { line, columns: &self.columns, cells: &self.cells() };
         match &self.flaw {
             None => parse(&record, rules),
             Some(flaw) => Err(flawed(&record, rules, flaw)),

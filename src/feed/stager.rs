@@ -30,12 +30,14 @@ pub(crate) struct Stager<'a> {
     starts: HashMap<Start, Known>,
     next: i64,
     batch: Batch,
+    /// Rows may lie inside of a rejected one.
+    pub(crate) rows_within_rows: bool,
 }
 
 impl<'a> Stager<'a> {
     /// Nothing staged yet.
     pub(crate) fn new(rules: &'a Rules, now: DateTime<Utc>) -> Self {
-        Self { rules, now, starts: HashMap::new(), next: 0, batch: Batch::default() }
+        Self { rules, now, starts: HashMap::new(), next: 0, batch: Batch::default(), rows_within_rows: false }
     }
 
     /// The rows in hand, once there are enough of them.
@@ -53,7 +55,11 @@ impl<'a> Stager<'a> {
         let line = i64::try_from(line).unwrap_or(i64::MAX);
         let staged = match row {
             Ok(hire) => self.good(hire, line),
-            Err(bad) => self.bad(bad.employee_id.unwrap_or_default(), bad.date, line),
+            Err(bad) => {
+                self.rows_within_rows |= bad.may_hold_rows;
+                let date = bad.date.filter(|_| !bad.may_hold_rows);
+                self.bad(bad.employee_id.unwrap_or_default(), date, line)
+            }
         };
         self.batch.rows.push(staged);
     }

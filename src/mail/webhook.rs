@@ -58,8 +58,7 @@ pub enum HookFailure {
 pub async fn send(hook: &Webhook, now: DateTime<Utc>, id: &str, body: String) -> Result<String, HookFailure> {
     let url = url_of(hook)?;
     let stamp = now.timestamp();
-    let mut request = client(hook)
-        .await?
+    let mut request = client(hook)?
         .post(url)
         .header(CONTENT_TYPE, "application/json")
         .header("webhook-id", id)
@@ -93,10 +92,10 @@ pub async fn send(hook: &Webhook, now: DateTime<Utc>, id: &str, body: String) ->
 ///
 /// # Errors
 /// [`HookFailure::Unusable`].
-pub async fn look(hook: &Webhook) -> Result<(), HookFailure> {
+pub fn look(hook: &Webhook) -> Result<(), HookFailure> {
     url_of(hook)?;
     key_of(hook)?;
-    client(hook).await.map(drop)
+    client(hook).map(drop)
 }
 
 /// `v1,` and the signature of `id.stamp.body`.
@@ -158,7 +157,7 @@ fn not_now(why: String) -> HookFailure {
 }
 
 /// One for each notice: there are few, and a connection would be idle for hours.
-async fn client(hook: &Webhook) -> Result<reqwest::Client, HookFailure> {
+fn client(hook: &Webhook) -> Result<reqwest::Client, HookFailure> {
     let mut roots = Vec::new();
     if let Some(path) = &hook.ca_file {
         let unfit = |why: String| HookFailure::Unusable(format!("notify.webhook.ca_file {}: {why}", path.display()));

@@ -9,7 +9,7 @@ use std::fmt;
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A quoted field over several lines goes on behind its closing quote; its column, counted from 0.
+    /// A quoted field goes on behind its closing quote; its column, counted from 0.
     Quote(usize),
     /// A field is too large; its column, counted from 0.
     Field(usize),
@@ -17,6 +17,8 @@ pub enum Kind {
     Row,
     /// Too many fields.
     Columns,
+    /// It was rejected for one of these before, and has not been mended.
+    Before,
 }
 
 /// A row that is not read.
@@ -28,6 +30,19 @@ pub struct Flaw {
     pub lines: u64,
     /// Only its beginning was kept.
     pub cut: bool,
+}
+
+impl Flaw {
+    /// Other rows may lie inside of it. Then it is no row of long ago whatever its date says, and nobody has
+    /// vanished whom the file does not name.
+    pub fn may_hold_rows(&self) -> bool {
+        self.lines > 1 || matches!(self.kind, Kind::Columns | Kind::Before)
+    }
+
+    /// Whether it would look like a good row once it is written again; the one of before has its mark.
+    pub fn is_marked(&self) -> bool {
+        self.kind != Kind::Before && (self.may_hold_rows() || matches!(self.kind, Kind::Quote(_)))
+    }
 }
 
 impl fmt::Display for Flaw {
@@ -45,14 +60,20 @@ impl fmt::Display for Flaw {
             Kind::Quote(_) => "a field goes on behind its closing quote",
             Kind::Field(_) => "more than 64 KiB in one field",
             Kind::Row => "more than 1 MiB in one row",
-            Kind::Columns => "more than 1024 fields in one row",
+            Kind::Columns => {
+                "more than 1024 fields in one row: is a line end missing there? Rows inside of it were not read"
+            }
+            Kind::Before => {
+                "rows may be inside of this one; mend it in the source, or here, and empty the cell that says so"
+            }
         })?;
-        match (self.lines, self.kind) {
-            (2.., _) => {
+        match (self.kind, self.lines) {
+            (Kind::Columns | Kind::Before, _) => {}
+            (_, 2..) => {
                 write!(f, ", over {} lines: is a quote missing there? Rows inside of it were not read", self.lines)?;
             }
-            (_, Kind::Columns) => f.write_str("; is a line end missing there?")?,
-            (_, Kind::Quote(_) | Kind::Field(_) | Kind::Row) => {
+            (Kind::Quote(_), _) => f.write_str("; put the whole field in quotes, or none in front of it")?,
+            (Kind::Field(_) | Kind::Row, _) => {
                 f.write_str("; leave columns of pictures or documents out of the export")?;
             }
         }

@@ -104,6 +104,8 @@ pub struct Bad {
     pub employee_id: Option<String>,
     /// Readable: when it is long over, the row is past and not told.
     pub date: Option<NaiveDate>,
+    /// Other rows may lie inside of it: it is told whatever its date says, and the file is no whole list.
+    pub may_hold_rows: bool,
 }
 
 /// Characters in one field that we use; longer ones are no ids and no names.
@@ -141,13 +143,14 @@ pub fn parse(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Box<Bad
 pub fn flawed(record: &HireRecord<'_>, rules: &FeedRules, flaw: &Flaw) -> Box<Bad> {
     let place = match flaw.kind {
         Kind::Quote(place) | Kind::Field(place) => Some(place),
-        Kind::Row | Kind::Columns => None,
+        Kind::Row | Kind::Columns | Kind::Before => None,
     };
     let field = place.and_then(|place| record.columns.field_at(place));
     let mut bad = bad(record, rules, field, flaw.to_string());
     if let Some(header) = place.and_then(|place| record.columns.headers().get(place)) {
         bad.reject.column = cut(header, 60);
     }
+    bad.may_hold_rows = flaw.may_hold_rows();
     Box::new(bad)
 }
 
@@ -166,6 +169,16 @@ fn read(record: &HireRecord<'_>, rules: &FeedRules) -> Result<Hire, Fault> {
         ));
     }
     no_controls(record)?;
+    if !record.cells.are_plain()
+        && let Some(place) = row_inside(record, rules)
+    {
+        let header = record.columns.headers().get(place).map_or("", String::as_str);
+        let reason = format!(
+            "a line in the column \"{}\" reads like a row of its own: is a quote missing in this row? Rows inside of it were not read",
+            cut(header, 60)
+        );
+        return Err((record.columns.field_at(place), reason));
+    }
     let text = |field| text(record, field);
     let employee_id = text(Field::EmployeeId)?;
     if employee_id.is_empty() {
@@ -203,7 +216,11 @@ fn named_manager(text: &str) -> &str {
 /// The text of a field: trimmed, without controls, of bounded length; `""` when there is none.
 fn text<'a>(record: &HireRecord<'a>, field: Field) -> Result<&'a str, Fault> {
     let Some(place) = record.columns.place(field) else { return Ok("") };
-    let text = record.cells.cell(place).trim();
+    let text = record.cells.cell(place);
+    if record.cells.are_plain() && text.len() <= FIELD_CHARS {
+        return Ok(text.trim_ascii());
+    }
+    let text = text.trim();
     if text.is_ascii() && text.len() <= FIELD_CHARS && !text.bytes().any(|b| b.is_ascii_control()) {
         return Ok(text);
     }
@@ -246,6 +263,9 @@ fn turns_text(c: char) -> bool {
 
 /// Ids hold nothing that takes no room on the screen (F43).
 fn visible(text: &str) -> Result<(), String> {
+    if text.is_ascii() {
+        return Ok(());
+    }
     let hidden = |c: &char| {
         matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200D}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{FEFF}')
     };
@@ -262,6 +282,11 @@ fn visible(text: &str) -> Result<(), String> {
 fn spoiled(id: &str) -> Option<String> {
     let shown = cut(id, 40);
     let upper = id.to_ascii_uppercase();
+    if id.contains('"') {
+        return Some(format!(
+            "{shown} has a quote in it: the quotes of this row do not match; mend them in the source"
+        ));
+    }
     if id.starts_with('=') {
         return Some(format!("\"{shown}\" is a spreadsheet's formula; export the values, with that column as text"));
     }
@@ -355,7 +380,33 @@ fn bad(record: &HireRecord<'_>, rules: &FeedRules, field: Option<Field>, reason:
         },
         employee_id,
         date,
+        may_hold_rows: holds_another(record, rules),
     }
+}
+
+/// A line end is lost, and two rows are one; or a quote, and a row lies in a column that nobody reads.
+fn holds_another(record: &HireRecord<'_>, rules: &FeedRules) -> bool {
+    let n_columns = record.columns.headers().len();
+    (n_columns > 1 && record.cells.count() >= 2 * n_columns - 1) || row_inside(record, rules).is_some()
+}
+
+/// The column in which a line reads like a row of this file: as many fields, and a day where the start stands.
+fn row_inside(record: &HireRecord<'_>, rules: &FeedRules) -> Option<usize> {
+    let columns = record.columns;
+    let start = columns.place(Field::StartDate)?;
+    let is_row = |line: &str| {
+        [',', ';', '\t', '|'].iter().any(|delimiter| {
+            let mut cells = line.split(*delimiter);
+            let day = cells.nth(start).map(|cell| cell.trim_matches(['"', ' ']));
+            let n_cells = start + 1 + cells.count();
+            n_cells == columns.headers().len()
+                && day.is_some_and(|day| civil_day(day, rules.date_format.as_ref(), true).is_ok())
+        })
+    };
+    (0..record.cells.count()).find(|place| {
+        let text = record.cells.cell(*place);
+        text.contains(['\n', '\r']) && text.split(['\n', '\r']).skip(1).any(is_row)
+    })
 }
 
 #[cfg(test)]

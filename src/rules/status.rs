@@ -45,7 +45,7 @@ pub fn withdrawn(text: &str) -> Result<bool, String> {
     }
     let is_one_of = |words: &[&str]| {
         let letters = || text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-        words.iter().any(|word| word.chars().eq(letters()))
+        words.iter().any(|word| word.eq_ignore_ascii_case(text) || word.chars().eq(letters()))
     };
     if is_one_of(ACTIVE) {
         Ok(false)

@@ -126,7 +126,7 @@ pub(super) fn of_certificates(what: &str, file: Option<&Path>, found: &mut Findi
     match authorities(file) {
         Ok(_) => found.ok(Key::CaFile, what, format!("ca_file {shown} holds certificates")),
         Err(why) => {
-            found.wrong(Key::CaFile, what, format!("ca_file {shown} {why}; name a file of certificates in PEM"))
+            found.wrong(Key::CaFile, what, format!("ca_file {shown} {why}; name a file of certificates in PEM"));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::rules::notice::Format;
 use crate::work::tell::audiences;
 
 /// One line each, for mail, each webhook, and tenants that nobody is told of.
-pub(super) async fn of_notices(settings: &Settings, found: &mut Findings) {
+pub(super) fn of_notices(settings: &Settings, found: &mut Findings) {
     let what = "notices";
     let told = audiences(settings);
     if told.is_empty() {
@@ -40,7 +40,7 @@ pub(super) async fn of_notices(settings: &Settings, found: &mut Findings) {
     }
     for hook in &settings.webhooks {
         let what = format!("webhook {}", hook.name);
-        match webhook::look(hook).await {
+        match webhook::look(hook) {
             Err(failure) => found.wrong(Key::Webhook, what, failure.to_string()),
             Ok(()) if hook.secret_file.is_none() && hook.format == Format::Json => {
                 found.note(

@@ -8,7 +8,6 @@ use chrono::{DateTime, NaiveTime, Utc};
 use super::judge::live;
 use super::{Counts, KnownFile, Link, Staging, StoreError, count, ms, number, on_link};
 use crate::rules::next;
-use crate::rules::staged::Verdict;
 use crate::store::engine::{Sql, sql};
 
 /// Nobody has it in hand and no pass is out: its state may follow the feed at once. `$1` is now.
@@ -239,13 +238,7 @@ impl Staging {
         let (feed, tenant) = (self.feed.clone(), self.tenant.clone());
         let at = ms(now);
         let send_time = taken.send_time.format("%H:%M:%S").to_string();
-        let changes = self.tally.has(&[
-            Verdict::Engaged,
-            Verdict::Moved,
-            Verdict::Amended,
-            Verdict::Returned,
-            Verdict::Withdrawn,
-        ]);
+        let on_record = self.tally.changes_people_on_record();
         let applied = on_link!(&mut self.link, |db, text| {
             let file_id: Option<i64> = match taken.held {
                 Some(held) => let_in(sqlx::query_scalar(text(LET_IN)), taken, held).fetch_optional(&mut *db).await?,
@@ -256,7 +249,7 @@ impl Staging {
                 }
             };
             let Some(file_id) = file_id else { return Ok(None) };
-            let told = if changes {
+            let told = if on_record {
                 sqlx::query(text(TELL)).bind(at).bind(&tenant).bind(file_id).execute(&mut *db).await?.rows_affected()
             } else {
                 0
@@ -269,7 +262,7 @@ impl Staging {
                 .await?
                 .rows_affected();
             let engaged =
-                if changes { sqlx::query(text(STEP_BACK)).execute(&mut *db).await?.rows_affected() } else { 0 };
+                if on_record { sqlx::query(text(STEP_BACK)).execute(&mut *db).await?.rows_affected() } else { 0 };
             let added = sqlx::query(text(ADD))
                 .bind(at)
                 .bind(&tenant)
@@ -287,7 +280,7 @@ impl Staging {
                 Err(error) => return Err(error.into()),
             };
             let mut changed = 0;
-            if changes {
+            if on_record {
                 changed += sqlx::query(text(MOVE))
                     .bind(at)
                     .bind(&send_time)

@@ -33,6 +33,12 @@ impl Tally {
         verdicts.iter().any(|verdict| self.0.get(verdict).is_some_and(|n| *n > 0))
     }
 
+    /// Somebody on record is changed by this file; new people and vanished ones apart.
+    pub(super) fn changes_people_on_record(&self) -> bool {
+        use Verdict::{Amended, Engaged, Moved, Returned, Withdrawn};
+        self.has(&[Engaged, Moved, Amended, Returned, Withdrawn])
+    }
+
     fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for (verdict, n) in &self.0 {

@@ -75,7 +75,7 @@ impl Desk<'_> {
         out: &Out<'_>,
         again: bool,
     ) -> Result<Option<FileReport>, IntakeError> {
-        let complete = self.feed.complete && !reading.correction;
+        let complete = self.feed.complete && !reading.correction && !reading.rows_within_rows;
         let counts = staging.judge(self.now, complete, reading.rows).await?;
         if counts.rejected > REJECTS {
             let why = format!(
@@ -85,6 +85,9 @@ impl Desk<'_> {
             return self.unreadable(out, &reading.sha256, why).await.map(Some);
         }
         let mut report = self.report(out, &reading.sha256, reading.rows, &counts);
+        if self.feed.complete && reading.rows_within_rows && report.why.is_empty() {
+            "rows may lie inside of rejected ones, so nobody is taken for vanished".clone_into(&mut report.why);
+        }
         let stop = if out.held.is_some() { None } else { brake(&self.brake, &counts.weight) };
         let draft = match out.folder {
             Some(folder) if counts.rejected > 0 && stop.is_none() => Some(folder.draft(Place::Rejected, out.name)?),
