@@ -106,3 +106,27 @@ async fn f59_a_recipient_refused_for_good_is_called_by_a_person_at_once() {
     assert_eq!(world.mail.count(Verb::Rcpt), 2, "once is enough");
     world.finish().await;
 }
+
+/// The word waits for a mailbox, and HR changes the row once more: it goes on being owed (promise 2).
+#[tokio::test]
+async fn f59_a_second_change_of_the_row_does_not_forget_who_holds_a_void_code() {
+    let withdrawn = ADA.replace(",manager\n", ",manager,status\n").replace("example\n", "example,withdrawn\n");
+    let far = ADA.replace("2027-03-01", "2027-04-14");
+    let nowhere = far.replace("Europe/Berlin", "");
+    for second in [withdrawn, far, nowhere] {
+        let mut world = World::new().await;
+        world.drop_ada();
+        world.until("2027-03-01T06:30:00Z").await;
+        no_recipient_until(&world, "2027-03-01T06:45:00Z");
+        world.drop_file("moved.csv", &ADA.replace("2027-03-01", "2027-03-03"));
+        world.tick().await;
+        assert_eq!(world.letters().len(), 1, "{}", world.story().await);
+        world.drop_file("second.csv", &second);
+        world.until("2027-03-01T07:30:00Z").await;
+        let letters = world.letters();
+        assert_eq!(letters.len(), 2, "{second}\n{}", world.story().await);
+        assert!(letters[1].code().is_none());
+        assert!(untold(&world).await.is_empty());
+        world.finish().await;
+    }
+}

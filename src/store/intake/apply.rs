@@ -16,6 +16,12 @@ macro_rules! at_rest {
         concat!("hire.claim_token IS NULL AND hire.operator_status = 'none' AND hire.state IN ('pending', 'attention', 'cancelled') AND NOT ", live!("hire"))
     };
 }
+/// Somebody holds a letter about a pass that is gone and was not told yet: that waits for no start.
+macro_rules! owes {
+    () => {
+        "EXISTS (SELECT 1 FROM pass o WHERE o.hire_id = hire.id AND o.owes = 1)"
+    };
+}
 /// Delivered, and the pass is over.
 macro_rules! finished {
     () => {
@@ -85,6 +91,9 @@ const MOVE: Sql = sql!(concat!(
          day_from = s.day_from, day_until = s.day_until, source_file = $3, source_line = t.line,
          feed_status = 'active', tries = 0, revision = hire.revision + 1, changed = $1,
          look_at = CASE WHEN ",
+    owes!(),
+    " THEN $1
+                        WHEN ",
     finished!(),
     " THEN hire.look_at
                         WHEN s.zone = '' AND ",
@@ -119,6 +128,8 @@ const WITHDRAW: Sql = sql!(concat!(
     "UPDATE hire SET feed_status = 'withdrawn', source_file = $2, source_line = t.line,
          revision = hire.revision + 1, changed = $1,
          look_at = CASE WHEN ",
+    owes!(),
+    " THEN $1 WHEN ",
     finished!(),
     " THEN hire.look_at WHEN ",
     at_rest!(),
