@@ -148,12 +148,18 @@ fn look(stat: &Stat) -> Look {
     }
 }
 
+fn changed(stat: &Stat) -> (i64, i64) {
+    (stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or(0))
+}
+
 /// An open file that is safe to read.
 #[derive(Debug)]
 pub struct Source {
     /// The descriptor.
     pub file: File,
     look: Look,
+    /// `(seconds, nanoseconds)` of the last change: unlike the modification time, nobody can set it.
+    changed: (i64, i64),
 }
 
 impl Source {
@@ -178,7 +184,7 @@ impl Source {
                 FILE_BYTES / 1024 / 1024
             ));
         }
-        Ok(Self { file, look: look(&stat) })
+        Ok(Self { file, look: look(&stat), changed: changed(&stat) })
     }
 
     /// Another descriptor of the same file.
@@ -199,9 +205,9 @@ impl Source {
         rustix::fs::tell(&self.file).unwrap_or(0)
     }
 
-    /// Nobody wrote to it since it was opened.
+    /// Nobody wrote to it since it was opened, also nobody who set its time back.
     pub fn stood_still(&self) -> bool {
-        fstat(&self.file).is_ok_and(|stat| look(&stat) == self.look)
+        fstat(&self.file).is_ok_and(|stat| look(&stat) == self.look && changed(&stat) == self.changed)
     }
 }
 

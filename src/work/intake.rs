@@ -169,10 +169,6 @@ pub async fn accept(
     let name = resting(&held);
     let source =
         folder.read(Place::Held, &name).map_err(|why| IntakeError::File { file: Place::Held.path(&name), why })?;
-    if desk.digest(&source).await.ok().as_deref() != Some(held.sha256.as_str()) {
-        let why = "it is not what was judged when it was held; drop the file again".to_owned();
-        return Err(IntakeError::File { file: Place::Held.path(&name), why });
-    }
     let out = Out {
         folder: (!answer.dry_run).then_some(&folder),
         from: Some((Place::Held, &name)),
@@ -181,6 +177,7 @@ pub async fn accept(
         by: answer.by,
         why: answer.reason,
     };
+    out.is_what_was_held(&desk.digest(&source).await.unwrap_or_default())?;
     desk.judge(&source, &out, true).await
 }
 
@@ -216,6 +213,17 @@ struct Out<'a> {
     held: Option<&'a KnownFile>,
     by: &'a str,
     why: &'a str,
+}
+
+impl Out<'_> {
+    /// A file that is let in is the one that was judged when it was held: asked of each reading, for
+    /// whoever has it open may write to it between two.
+    fn is_what_was_held(&self, sha256: &str) -> Result<(), IntakeError> {
+        let Some(held) = self.held.filter(|held| held.sha256 != sha256) else { return Ok(()) };
+        let file = self.from.map_or_else(|| held.file.clone(), |(place, name)| place.path(name));
+        let why = "it is not what was judged when it was held; drop the file again".to_owned();
+        Err(IntakeError::File { file, why })
+    }
 }
 
 impl<'a> Desk<'a> {

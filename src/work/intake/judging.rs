@@ -53,8 +53,9 @@ impl Desk<'_> {
                     return Err(IntakeError::File { file: out.name.to_owned(), why: why.to_string() });
                 }
                 Err(why) if source.stood_still() => {
-                    let why = why.to_string();
-                    return self.unreadable(out, &self.digest(source).await.unwrap_or_default(), why).await;
+                    let (why, sha256) = (why.to_string(), self.digest(source).await.unwrap_or_default());
+                    out.is_what_was_held(&sha256)?;
+                    return self.unreadable(out, &sha256, why).await;
                 }
                 Err(why) => return Err(IntakeError::File { file: out.name.to_owned(), why: why.to_string() }),
             };
@@ -75,6 +76,7 @@ impl Desk<'_> {
         out: &Out<'_>,
         again: bool,
     ) -> Result<Option<FileReport>, IntakeError> {
+        out.is_what_was_held(&reading.sha256)?;
         let complete = self.feed.complete && !reading.correction && !reading.rows_within_rows;
         let counts = staging.judge(self.now, complete, reading.rows).await?;
         if counts.rejected > REJECTS {

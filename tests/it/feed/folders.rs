@@ -141,3 +141,21 @@ async fn f21_a_file_that_was_read_by_a_clock_that_was_ahead_is_judged_anew() {
     assert_eq!(desk.drop_file("b.csv", &text).await.added, 1);
     assert_eq!(desk.drop_file("c.csv", &text).await.why, "the same bytes as were taken last: nothing changed");
 }
+
+/// Setting the time back hides nothing: the time of the change itself cannot be set.
+#[test]
+fn a_file_whose_time_was_set_back_has_not_stood_still() {
+    use std::os::unix::fs::MetadataExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "1,2027-03-01").unwrap();
+    let before = file.path().metadata().unwrap();
+    let source = firstpass::feed::folder::Source::of(std::fs::File::open(file.path()).unwrap(), true).unwrap();
+    assert!(source.stood_still());
+    let changed = |meta: &std::fs::Metadata| (meta.ctime(), meta.ctime_nsec());
+    while changed(&file.path().metadata().unwrap()) == changed(&before) {
+        let mut other = std::fs::File::options().write(true).open(file.path()).unwrap();
+        std::io::Write::write_all(&mut other, b"1,2027-05-01").unwrap();
+        other.set_modified(before.modified().unwrap()).unwrap();
+    }
+    assert!(!source.stood_still());
+}

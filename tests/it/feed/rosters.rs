@@ -269,6 +269,46 @@ async fn held_bytes_are_what_was_judged() {
     assert!(desk.hires().await.is_empty());
 }
 
+/// Whoever has the held file open may write other rows into it between the look at its digest and its
+/// reading, and set its time back.
+#[tokio::test]
+async fn held_bytes_are_what_was_judged_also_when_they_are_read_again() {
+    let mut desk = FeedDesk::new().await;
+    desk.feed.max_new = 1;
+    let report = desk.drop_file("big.csv", many(0, 5, "2027-03-01")).await;
+    let path = desk.folder().join(&report.now_at);
+    let modified = path.metadata().unwrap().modified().unwrap();
+    let answer = said("big.csv", "x", false);
+    let mut accepting = Box::pin(intake::accept(&answer, &desk.feed, &desk.rules, &desk.store, desk.now));
+    let mut swapped = false;
+    let accepted = std::future::poll_fn(|context| {
+        if !swapped && was_read_through(&path) {
+            let mut file = std::fs::File::options().write(true).open(&path).unwrap();
+            std::io::Write::write_all(&mut file, many(0, 5, "2027-05-01").as_bytes()).unwrap();
+            file.set_modified(modified).unwrap();
+            swapped = true;
+        }
+        accepting.as_mut().poll(context)
+    })
+    .await;
+    drop(accepting);
+    assert!(swapped, "the story is of a file that changed");
+    assert!(desk.hires().await.is_empty(), "rows that nobody judged: {:?}", desk.hires().await);
+    let error = accepted.unwrap_err().to_string();
+    assert!(error.contains("not what was judged") || error.contains("changed while it was read"), "{error}");
+    assert_eq!(desk.ask("SELECT state FROM file").await, ["held"]);
+}
+
+/// A descriptor of this process stands behind the last byte of that file.
+fn was_read_through(path: &std::path::Path) -> bool {
+    let size = path.metadata().unwrap().len();
+    std::fs::read_dir("/proc/self/fd").unwrap().flatten().any(|fd| {
+        let info = std::path::Path::new("/proc/self/fdinfo").join(fd.file_name());
+        std::fs::read_link(fd.path()).is_ok_and(|target| target == path)
+            && std::fs::read_to_string(info).is_ok_and(|info| info.contains(&format!("pos:\t{size}\n")))
+    })
+}
+
 #[tokio::test]
 async fn a_hire_belongs_to_the_feed_that_brought_it() {
     let mut desk = FeedDesk::new().await;
