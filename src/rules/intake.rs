@@ -207,7 +207,8 @@ impl Known {
 
 /// A row of somebody whom the state knows. `start_at` is the row's start instant.
 pub fn decide(feed: &str, known: &Known, row: &Hire, start_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Change {
-    let ahead = start_at.is_some_and(|at| at > now);
+    // Without an instant it may still come, as long as its day is not over everywhere.
+    let ahead = latest(row.start.date, start_at) > now;
     let other_start = known.facts.start != row.start;
     if known.finished() && ahead && !row.withdrawn && known.facts.start.date != row.start.date {
         return Change::Engage(row.start.clone());
@@ -390,6 +391,9 @@ mod tests {
         assert!(matches!(decide("hr", &known(State::Delivered, true), &row, ahead, now), Change::Move(..)));
         assert!(matches!(decide("hr", &known(State::Attention, false), &row, ahead, now), Change::Move(..)));
         assert!(matches!(decide("hr", &known(State::Delivered, false), &row, Some(now), now), Change::Move(..)));
+        assert!(matches!(decide("hr", &known(State::Delivered, false), &row, None, now), Change::Engage(_)), "no zone");
+        let over = hire("2027-05-30");
+        assert!(matches!(decide("hr", &known(State::Delivered, false), &over, None, now), Change::Move(..)));
         assert_eq!(decide("other", &known(State::Pending, false), &row, ahead, now), Change::Foreign("hr".to_owned()));
         assert_eq!(decide("other", &known(State::Delivered, false), &row, Some(now), now), Change::Past);
     }

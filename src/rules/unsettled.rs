@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::guard::{ListedPass, OurPasses};
 use super::hire::HireKey;
@@ -195,6 +195,11 @@ pub fn void_again(ends: DateTime<Utc>, failed: i64, now: DateTime<Utc>) -> Optio
     (now < last).then(|| (now + TimeDelta::minutes(minutes)).min(last))
 }
 
+/// A wall time comes first at UTC+14 …
+const EASTERNMOST: TimeDelta = TimeDelta::hours(14);
+/// … and last at UTC-12.
+const WESTERNMOST: TimeDelta = TimeDelta::hours(12);
+
 super::hire::text_enum! {
     /// Why a pass must go.
     Cause {
@@ -223,16 +228,27 @@ super::hire::text_enum! {
     }
 }
 
-/// Is a mailed pass still what is wanted? Looks at rows only; the manager is asked elsewhere.
-pub fn unwanted(wanted: &super::next::Wanted, made_at: DateTime<Utc>, start: Option<DateTime<Utc>>) -> Option<Cause> {
+/// Is a mailed pass still what is wanted? Looks at rows only; account and manager are asked elsewhere.
+///
+/// `wall` is the start on record as a wall time. Without a zone it stands for all instants that it is
+/// anywhere on Earth, and a pass for one of them stays.
+pub fn unwanted(
+    wanted: &super::next::Wanted,
+    wall: NaiveDateTime,
+    made_at: DateTime<Utc>,
+    start: Option<DateTime<Utc>>,
+) -> Option<Cause> {
     use super::hire::{FeedStatus, OperatorStatus};
     if wanted.operator == OperatorStatus::Cancelled || wanted.feed == FeedStatus::Withdrawn {
         return Some(Cause::Cancelled);
     }
-    let hire_start = wanted.morning.as_ref()?.start;
+    let (earliest, latest) = wanted.morning.as_ref().map_or_else(
+        || (wall.and_utc() - EASTERNMOST, wall.and_utc() + WESTERNMOST),
+        |morning| (morning.start, morning.start),
+    );
     let fits = match start {
-        Some(start) => start == hire_start,
-        None => hire_start <= made_at + START_SLACK,
+        Some(start) => earliest <= start && start <= latest,
+        None => earliest <= made_at + START_SLACK,
     };
     (!fits).then_some(Cause::Moved)
 }

@@ -214,7 +214,7 @@ async fn mailed(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
 }
 
 async fn no_longer_wanted(attempt: &Attempt<'_>, pass: &PassRow, now: DateTime<Utc>) -> Result<Option<Cause>, Stop> {
-    if let Some(cause) = unsettled::unwanted(&attempt.wanted(State::Delivered), pass.made_at, pass.start) {
+    if let Some(cause) = unwanted(attempt, pass) {
         return Ok(Some(cause));
     }
     let changed = pass.hire_revision != attempt.hire().revision;
@@ -233,6 +233,12 @@ async fn no_longer_wanted(attempt: &Attempt<'_>, pass: &PassRow, now: DateTime<U
     }
     let manager = answer(attempt, tenant.manager_of(pass.user_id).await).await?;
     Ok(manager.is_none_or(|manager| manager.object_id != pass.manager_id).then_some(Cause::NewManager))
+}
+
+fn unwanted(attempt: &Attempt<'_>, pass: &PassRow) -> Option<Cause> {
+    let hire = attempt.hire();
+    let wall = hire.start_date.and_time(hire.start_time);
+    unsettled::unwanted(&attempt.wanted(State::Delivered), wall, pass.made_at, pass.start)
 }
 
 async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> Result<Left, Stop> {

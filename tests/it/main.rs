@@ -46,6 +46,7 @@ mod guides;
 mod house;
 mod manifests;
 mod moments;
+mod moved;
 mod invariants;
 mod letters;
 mod metrics;

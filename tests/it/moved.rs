@@ -1,0 +1,72 @@
+//! What HR changes once the letter is out: the start, its zone, the account. Nothing of it is lost
+//! (contract 4; promises 2 and 5), whatever happens between the change and the look at it.
+
+use crate::world::{ADA, World, at};
+
+const UPN: &str = "ada.lovelace@contoso.example";
+
+/// Ada's row with another start: `2027-03-08,09:00,Europe/Berlin`.
+fn starts(start: &str) -> String {
+    ADA.replace("2027-03-01,09:00,Europe/Berlin", start)
+}
+
+/// Ada's letter is out; her pass lives from 08:00 to 16:00.
+async fn mailed() -> World {
+    let mut world = World::new().await;
+    world.drop_ada();
+    world.until("2027-03-01T06:30:00Z").await;
+    assert_eq!(world.code_letters().len(), 1, "{}", world.story().await);
+    world
+}
+
+fn attention(reason: &str) -> (String, Option<String>) {
+    ("attention".to_owned(), Some(reason.to_owned()))
+}
+
+#[tokio::test]
+async fn a_start_that_moves_to_one_without_a_zone_takes_the_pass_back_and_asks_for_the_zone() {
+    let mut world = mailed().await;
+    world.drop_file("moved.csv", &starts("2027-03-08,09:00,"));
+    world.until("2027-03-01T06:40:00Z").await;
+    let story = world.story().await;
+    assert!(world.live_passes(UPN).is_empty(), "it is for a morning that is none any more\n{story}");
+    assert_eq!(world.state("E1").await, attention("zone-unknown"), "{story}");
+    assert_eq!(world.letters().len(), 2, "and the manager is told\n{story}");
+
+    world.drop_file("zone.csv", &starts("2027-03-08,09:00,America/New_York"));
+    world.until("2027-03-08T12:30:00Z").await;
+    let story = world.story().await;
+    assert_eq!(world.code_letters().len(), 2, "{story}");
+    assert_eq!(world.live_passes(UPN)[0].start, at("2027-03-08T14:00:00Z"), "{story}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_row_that_loses_its_zone_alone_costs_nobody_the_pass() {
+    let mut world = mailed().await;
+    world.drop_file("no-zone.csv", &starts("2027-03-01,09:00,"));
+    world.until("2027-03-02T00:00:00Z").await;
+    let story = world.story().await;
+    assert_eq!((world.letters().len(), world.passes(UPN).len()), (1, 1), "nine o'clock of that day it is\n{story}");
+    assert_eq!(world.hire("E1").await.outcome.as_deref(), Some("ended"), "{story}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_new_start_without_a_zone_behind_one_that_is_over_is_a_new_engagement() {
+    let mut world = mailed().await;
+    world.until("2027-03-02T00:00:00Z").await;
+    world.drop_file("again.csv", &starts("2027-03-15,09:00,"));
+    world.tick().await;
+    let story = world.story().await;
+    let mut states: Vec<_> = world.hires().await.into_iter().map(|hire| (hire.state, hire.reason)).collect();
+    states.sort();
+    assert_eq!(states, [attention("zone-unknown"), ("delivered".to_owned(), None)], "{story}");
+
+    world.drop_file("zone.csv", &starts("2027-03-15,09:00,America/New_York"));
+    world.until("2027-03-15T12:30:00Z").await;
+    let story = world.story().await;
+    assert_eq!(world.code_letters().len(), 2, "{story}");
+    assert_eq!(world.live_passes(UPN)[0].start, at("2027-03-15T13:00:00Z"), "{story}");
+    world.finish().await;
+}
