@@ -242,13 +242,23 @@ pub fn unwanted(
     if wanted.operator == OperatorStatus::Cancelled || wanted.feed == FeedStatus::Withdrawn {
         return Some(Cause::Cancelled);
     }
-    let (earliest, latest) = wanted.morning.as_ref().map_or_else(
-        || (wall.and_utc() - EASTERNMOST, wall.and_utc() + WESTERNMOST),
-        |morning| (morning.start, morning.start),
-    );
+    let (earliest, latest) = instants(wanted, wall);
     let fits = match start {
         Some(start) => earliest <= start && start <= latest,
         None => earliest <= made_at + START_SLACK,
     };
     (!fits).then_some(Cause::Moved)
+}
+
+/// The start on record comes after the end of a mailed pass: it moved, and that pass has not served it.
+pub fn not_served(wanted: &super::next::Wanted, wall: NaiveDateTime, until: DateTime<Utc>) -> bool {
+    instants(wanted, wall).1 > until
+}
+
+/// Between which instants the start lies.
+fn instants(wanted: &super::next::Wanted, wall: NaiveDateTime) -> (DateTime<Utc>, DateTime<Utc>) {
+    wanted.morning.as_ref().map_or_else(
+        || (wall.and_utc() - EASTERNMOST, wall.and_utc() + WESTERNMOST),
+        |morning| (morning.start, morning.start),
+    )
 }

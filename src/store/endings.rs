@@ -126,6 +126,22 @@ impl Store {
             what: outcome.unwrap_or("over"), why: format!("pass row {pass_id}: {why}")))
     }
 
+    /// As [`Store::over`], of a pass that a moved start has outlived: a delivered hire is pending again.
+    pub async fn over_unserved(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        outcome: Outcome,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        let outcome = outcome.as_str();
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(OVER)).bind(pass_id).bind(claimed.hire.id).bind(outcome).bind(why),
+            hire: Some(HIRE_REPLANNED),
+            what: outcome, why: format!("pass row {pass_id}: {why}")))
+    }
+
     /// After a watch or a delete that failed: how many in a row, and when the next is. No event.
     pub async fn looked(
         &self,

@@ -207,6 +207,9 @@ async fn mailed(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
     {
         return tear(attempt, pass, true, cause).await;
     }
+    if now >= until && unwanted(attempt, pass) == Some(Cause::Moved) && not_served(attempt, until) {
+        return ended_unserved(attempt, pass).await;
+    }
     match pass.look_at {
         Some(at) if at > now => Ok(Left::Mailed(at)),
         Some(_) | None => watch(attempt, pass, until).await,
@@ -239,6 +242,24 @@ fn unwanted(attempt: &Attempt<'_>, pass: &PassRow) -> Option<Cause> {
     let hire = attempt.hire();
     let wall = hire.start_date.and_time(hire.start_time);
     unsettled::unwanted(&attempt.wanted(State::Delivered), wall, pass.made_at, pass.start)
+}
+
+fn not_served(attempt: &Attempt<'_>, until: DateTime<Utc>) -> bool {
+    let hire = attempt.hire();
+    let wall = hire.start_date.and_time(hire.start_time);
+    unsettled::not_served(&attempt.wanted(State::Delivered), wall, until)
+}
+
+/// The start moved while the pass lived, and nobody looked before it ended by itself: the hire waits for
+/// a new one, from the same commit on.
+async fn ended_unserved(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
+    let listed = list(attempt, pass.user_id).await?;
+    attempt.clock_agrees().await?;
+    let was_used = used(pass, &listed);
+    let outcome = if was_used { Outcome::Used } else { Outcome::Ended };
+    let why = "the pass has ended, and the start is a later one now";
+    attempt.work.store.over_unserved(&attempt.claimed, attempt.now(), pass.id, outcome, why).await?;
+    Ok(Left::Nothing)
 }
 
 async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> Result<Left, Stop> {

@@ -1,6 +1,8 @@
 //! What HR changes once the letter is out: the start, its zone, the account. Nothing of it is lost
 //! (contract 4; promises 2 and 5), whatever happens between the change and the look at it.
 
+use firstpass::work::intake::import;
+
 use crate::world::{ADA, World, at};
 
 const UPN: &str = "ada.lovelace@contoso.example";
@@ -68,5 +70,52 @@ async fn a_new_start_without_a_zone_behind_one_that_is_over_is_a_new_engagement(
     let story = world.story().await;
     assert_eq!(world.code_letters().len(), 2, "{story}");
     assert_eq!(world.live_passes(UPN)[0].start, at("2027-03-15T13:00:00Z"), "{story}");
+    world.finish().await;
+}
+
+/// The service is down when the pass ends; before that the start moves, by `firstpass import`.
+async fn down_until_the_end(start: &str) -> World {
+    let mut world = mailed().await;
+    world.until("2027-03-01T15:55:00Z").await;
+    let (store, settings) = (world.store().await, world.settings.clone());
+    let file = world.dir.path().join("moved.csv");
+    std::fs::write(&file, starts(start)).unwrap();
+    let rules = &settings.tenant("contoso").unwrap().rules;
+    import(&file, &settings.feeds[0], rules, &store, world.clock.now(), false).await.unwrap();
+    world.work = None;
+    world.set("2027-03-01T16:05:00Z");
+    world.restart().await;
+    world.until("2027-03-01T17:00:00Z").await;
+    world
+}
+
+#[tokio::test]
+async fn a_start_that_moved_while_the_pass_lived_is_served_although_the_pass_has_ended_since() {
+    let mut world = down_until_the_end("2027-03-08,09:00,Europe/Berlin").await;
+    let story = world.story().await;
+    assert_eq!(world.state("E1").await, ("pending".to_owned(), None), "{story}");
+    assert_eq!(world.hire("E1").await.outcome.as_deref(), Some("ended"), "{story}");
+    world.until("2027-03-08T07:00:00Z").await;
+    let story = world.story().await;
+    assert_eq!((world.code_letters().len(), world.letters().len()), (2, 2), "nothing was void\n{story}");
+    assert_eq!(world.live_passes(UPN)[0].start, at("2027-03-08T08:00:00Z"), "{story}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_start_that_moved_to_one_without_a_zone_is_asked_for_although_the_pass_has_ended_since() {
+    let world = down_until_the_end("2027-03-08,09:00,").await;
+    assert_eq!(world.state("E1").await, attention("zone-unknown"), "{}", world.story().await);
+    world.finish().await;
+}
+
+/// What is corrected about a start that the pass has served is recorded only.
+#[tokio::test]
+async fn i16_a_start_that_is_corrected_within_the_life_of_a_pass_that_ended_gets_no_second_one() {
+    let mut world = down_until_the_end("2027-03-01,08:00,Europe/Berlin").await;
+    world.until("2027-03-02T00:00:00Z").await;
+    let story = world.story().await;
+    assert_eq!(world.state("E1").await, ("delivered".to_owned(), None), "{story}");
+    assert_eq!(world.passes(UPN).len(), 1, "{story}");
     world.finish().await;
 }

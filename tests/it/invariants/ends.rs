@@ -1,6 +1,6 @@
 //! I14, I16, I17: what is over stays over, and neither a restart nor the same file again changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firstpass::clock::Clock;
 use firstpass::feed::FileReport;
@@ -24,8 +24,15 @@ impl World {
         let rows = self.raw("SELECT hire_id, what, why FROM event WHERE hire_id IS NOT NULL ORDER BY seq").await;
         let mut ended: BTreeMap<i64, String> = BTreeMap::new();
         let mut finished: BTreeMap<i64, String> = BTreeMap::new();
+        // Behind their letter: an outcome of that pass says nothing about the new start.
+        let mut moved: BTreeSet<i64> = BTreeSet::new();
         for row in rows {
             let (hire, what, why): (i64, String, String) = (row.get(0), row.get(1), row.get(2));
+            match what.as_str() {
+                "moved" => drop(moved.insert(hire)),
+                "delivered" => drop(moved.remove(&hire)),
+                _ => {}
+            }
             if WANTED_ANEW.contains(&what.as_str()) {
                 finished.remove(&hire);
             }
@@ -52,7 +59,7 @@ impl World {
             if ENDS.contains(&what.as_str()) {
                 ended.insert(pass, what.clone());
             }
-            if OUTCOMES.contains(&what.as_str()) {
+            if OUTCOMES.contains(&what.as_str()) && !moved.contains(&hire) {
                 finished.insert(hire, what);
             }
         }
