@@ -222,7 +222,9 @@ async fn no_longer_wanted(attempt: &Attempt<'_>, pass: &PassRow, now: DateTime<U
     }
     let changed = pass.hire_revision != attempt.hire().revision;
     let due = pass.look_at.is_none_or(|at| at <= now);
-    if !(changed || due) || pass.from.is_some_and(|from| from <= now) {
+    // Who the manager is counts until the pass can be used (F96); whose account it is, until it ends.
+    let usable = pass.from.is_some_and(|from| from <= now);
+    if !(changed || due && !usable) {
         return Ok(None);
     }
     let tenant = attempt.tenant();
@@ -233,6 +235,9 @@ async fn no_longer_wanted(attempt: &Attempt<'_>, pass: &PassRow, now: DateTime<U
             Found::One(_) => return Ok(Some(Cause::NewAccount)),
             Found::None | Found::Several => return Ok(None),
         }
+    }
+    if usable {
+        return Ok(None);
     }
     let manager = answer(attempt, tenant.manager_of(pass.user_id).await).await?;
     Ok(manager.is_none_or(|manager| manager.object_id != pass.manager_id).then_some(Cause::NewManager))

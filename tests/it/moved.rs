@@ -6,6 +6,7 @@ use firstpass::work::intake::import;
 use crate::world::{ADA, World, at};
 
 const UPN: &str = "ada.lovelace@contoso.example";
+const GRACE: &str = "grace.hopper@contoso.example";
 
 /// Ada's row with another start: `2027-03-08,09:00,Europe/Berlin`.
 fn starts(start: &str) -> String {
@@ -117,5 +118,26 @@ async fn i16_a_start_that_is_corrected_within_the_life_of_a_pass_that_ended_gets
     let story = world.story().await;
     assert_eq!(world.state("E1").await, ("delivered".to_owned(), None), "{story}");
     assert_eq!(world.passes(UPN).len(), 1, "{story}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_corrected_when_the_pass_can_be_used_already_gets_the_pass() {
+    let mut world = World::new().await;
+    world.set("2027-03-01T10:00:00Z");
+    world.drop_ada();
+    world.until("2027-03-01T10:04:00Z").await;
+    assert_eq!(world.live_passes(UPN).len(), 1, "late, and usable at once\n{}", world.story().await);
+    let other = ADA.replace("ada.lovelace", "grace.hopper").replace("mia.manager", "omar.okafor");
+    world.drop_file("corrected.csv", &other);
+    world.until("2027-03-01T10:20:00Z").await;
+    let story = world.story().await;
+    assert!(world.live_passes(UPN).is_empty(), "somebody else's account\n{story}");
+    assert_eq!(world.live_passes(GRACE).len(), 1, "{story}");
+    let mut letters: Vec<(String, bool)> =
+        world.letters().iter().map(|letter| (letter.to[0].clone(), letter.code().is_some())).collect();
+    letters.sort();
+    let (mia, omar) = ("mia.manager@contoso.example", "omar.okafor@contoso.example");
+    assert_eq!(letters, [(mia.to_owned(), false), (mia.to_owned(), true), (omar.to_owned(), true)], "{story}");
     world.finish().await;
 }
