@@ -47,11 +47,13 @@ const TELL_VANISHED: Sql = sql!(
      SELECT $1, $2, v.hire_id, $3, 'vanished', 'no longer named by the feed, whose files are whole lists'
      FROM vanishing v ORDER BY v.hire_id"
 );
-/// New hires are told by the file's event; those among them that need a person have one of their own.
+/// New hires are told by the file's event; those among them that need a person have one of their own. All
+/// files of a poll have one time: each tells of its own.
 const TELL_ATTENTION: Sql = sql!(
     "INSERT INTO event (at, tenant, hire_id, file_id, what, why)
      SELECT $1, tenant, id, $3, 'attention', coalesce(reason, '') || ': ' || what_to_do FROM hire
-     WHERE state = 'attention' AND current = 1 AND feed = $2 AND first_seen = $1 AND changed = $1 ORDER BY id"
+     WHERE state = 'attention' AND current = 1 AND feed = $2 AND first_seen = $1 AND changed = $1 AND source_file = $4
+     ORDER BY id"
 );
 const TELL_REJECTS: Sql =
     sql!("INSERT INTO event (at, tenant, file_id, what, why) VALUES ($1, $2, $3, 'rows-rejected', $4)");
@@ -310,7 +312,13 @@ impl Staging {
                 0
             };
             if added > 0 {
-                sqlx::query(text(TELL_ATTENTION)).bind(at).bind(&feed).bind(file_id).execute(&mut *db).await?;
+                sqlx::query(text(TELL_ATTENTION))
+                    .bind(at)
+                    .bind(&feed)
+                    .bind(file_id)
+                    .bind(taken.file)
+                    .execute(&mut *db)
+                    .await?;
             }
             if engaged + changed != told || vanished != gone || added != taken.counts.added {
                 return Ok(None);

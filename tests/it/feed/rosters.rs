@@ -309,6 +309,21 @@ fn was_read_through(path: &std::path::Path) -> bool {
     })
 }
 
+/// Each file of a poll tells of its own hires (one event for each, as design 6 has it).
+#[tokio::test]
+async fn hires_that_need_a_person_are_told_once_when_two_files_come_together() {
+    let mut desk = FeedDesk::new().await;
+    for (name, id) in [("a.csv", "1"), ("b.csv", "2"), ("c.csv", "3")] {
+        desk.write(name, roster("employee_id,start_date,zone", &[&format!("{id},2027-03-01,")]));
+    }
+    assert_eq!(desk.poll().await.len(), 3);
+    let told = "SELECT h.employee_id || ' ' || f.file FROM event e JOIN hire h ON h.id = e.hire_id
+                JOIN file f ON f.id = e.file_id WHERE e.what = 'attention' ORDER BY e.seq";
+    let mut told = desk.ask(told).await;
+    told.sort();
+    assert_eq!(told, ["1 a.csv", "2 b.csv", "3 c.csv"]);
+}
+
 #[tokio::test]
 async fn a_hire_belongs_to_the_feed_that_brought_it() {
     let mut desk = FeedDesk::new().await;
