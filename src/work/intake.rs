@@ -131,7 +131,7 @@ pub async fn import(
     let source = open.map_err(|error| error.to_string()).and_then(|open| Source::of(open, false)).map_err(failed)?;
     let name = file.file_name().map_or_else(|| given.clone(), |name| name.to_string_lossy().into_owned());
     let folder = if dry_run { None } else { Some(desk.folder()?) };
-    let out = Out { folder: folder.as_ref(), from: None, name: &name, held: None, by: US, why: "" };
+    let out = Out { folder: folder.as_ref(), from: None, name: &name, held: None, left_over: false, by: US, why: "" };
     if !dry_run && let Some(report) = desk.repeated(&source, &out).await? {
         return Ok(report);
     }
@@ -174,6 +174,7 @@ pub async fn accept(
         from: Some((Place::Held, &name)),
         name: &held.file,
         held: Some(&held),
+        left_over: false,
         by: answer.by,
         why: answer.reason,
     };
@@ -211,6 +212,8 @@ struct Out<'a> {
     from: Option<(Place, &'a str)>,
     name: &'a str,
     held: Option<&'a KnownFile>,
+    /// It lay in `work/` when the poll began: an earlier one may have judged it already.
+    left_over: bool,
     by: &'a str,
     why: &'a str,
 }
@@ -273,7 +276,8 @@ impl<'a> Desk<'a> {
 
     /// One file that lies in `work/`. `None`: it is still being written, and lies in the drop folder again.
     async fn take(&self, folder: &Folder, name: &str, left_over: bool) -> Result<Option<FileReport>, IntakeError> {
-        let out = Out { folder: Some(folder), from: Some((Place::Work, name)), name, held: None, by: US, why: "" };
+        let from = Some((Place::Work, name));
+        let out = Out { folder: Some(folder), from, name, held: None, left_over, by: US, why: "" };
         let source = match folder.read(Place::Work, name) {
             Ok(source) => source,
             Err(why) => return self.unreadable(&out, "", why).await.map(Some),

@@ -52,7 +52,10 @@ pub(super) fn of_folder(feed: &Feed, found: &mut Findings) {
             );
         }
         Ok(_) => match access(&feed.folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
-            Ok(()) => found.ok(Key::Folder, what, format!("{folder} may be read and written")),
+            Ok(()) => match closed_part(&feed.folder) {
+                None => found.ok(Key::Folder, what, format!("{folder} may be read and written")),
+                Some(why) => found.wrong(Key::Folder, what, why),
+            },
             Err(error) => found.wrong(
                 Key::Folder,
                 what,
@@ -60,6 +63,22 @@ pub(super) fn of_folder(feed: &Feed, found: &mut Findings) {
             ),
         },
     }
+}
+
+/// A part of the drop folder into which files could not be moved, and what to do. One that is missing is
+/// made when the folder is first read.
+fn closed_part(folder: &Path) -> Option<String> {
+    ["work", "done", "rejected", "held"].iter().find_map(|part| {
+        let part = folder.join(part);
+        let shown = part.display();
+        match fs::symlink_metadata(&part) {
+            Err(_) => None,
+            Ok(metadata) if !metadata.is_dir() => Some(format!("{shown} is no folder; move it away")),
+            Ok(_) => access(&part, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)
+                .err()
+                .map(|error| format!("{shown} may not be written by this user ({error}); correct its owner or mode")),
+        }
+    })
 }
 
 /// Reads the newest file as the feed would, and throws it away.

@@ -19,6 +19,10 @@ const NEWEST: Sql = sql!(
     "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
      FROM file WHERE feed = $1 ORDER BY id DESC LIMIT 1"
 );
+const NOTED: Sql = sql!(
+    "SELECT id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected
+     FROM file WHERE feed = $1 AND file = $2 AND sha256 = $3 AND mapping = $4 AND state = $5 ORDER BY id DESC LIMIT 1"
+);
 /// Only what is not looked for by its time: a held file's name has it.
 const READ_AGAIN: Sql = sql!("UPDATE file SET read_at = $2 WHERE id = $1 AND state = 'taken'");
 pub(super) const GET_META: Sql = sql!("SELECT value FROM meta WHERE key = $1");
@@ -109,6 +113,27 @@ impl Store {
     /// [`StoreError`].
     pub async fn held_files(&self, feed: &str) -> Result<Vec<KnownFile>, StoreError> {
         Ok(on_reader!(self, |db, text| sqlx::query_as(text(HELD)).bind(feed).fetch_all(db).await?))
+    }
+
+    /// The newest row that [`Store::note_file`] wrote about the same bytes under the same name, read in the
+    /// same way and with the same end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn noted(
+        &self,
+        feed: &str,
+        taken: &Taken<'_>,
+        state: &'static str,
+    ) -> Result<Option<KnownFile>, StoreError> {
+        Ok(on_reader!(self, |db, text| sqlx::query_as(text(NOTED))
+            .bind(feed)
+            .bind(taken.file)
+            .bind(taken.sha256)
+            .bind(&taken.mapping)
+            .bind(state)
+            .fetch_optional(db)
+            .await?))
     }
 
     /// Writes the row and the event of a file that was not applied: `held`, `rejected`, or the same

@@ -37,7 +37,7 @@ impl Desk<'_> {
         let taken = self.taken(out, &last.sha256, report.rows, counts, &report.why);
         let superseded = self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "taken").await?;
         self.supersede(folder, &superseded);
-        self.rest(folder, out, Place::Done, &mut report)?;
+        self.rest(folder, out, Place::Done, self.now, &mut report)?;
         Ok(Some(report))
     }
 

@@ -51,8 +51,8 @@ impl Desk<'_> {
         let name = folder.publish(draft, &name, &name)?;
         let source =
             folder.read(Place::Work, &name).map_err(|why| IntakeError::File { file: Place::Work.path(&name), why })?;
-        let out =
-            Out { folder: Some(&folder), from: Some((Place::Work, &name)), name: &name, held: None, by: US, why: "" };
+        let from = Some((Place::Work, name.as_str()));
+        let out = Out { folder: Some(&folder), from, name: &name, held: None, left_over: false, by: US, why: "" };
         let report = self.judge(&source, &out, false).await?;
         if report.state == "taken" {
             self.advance(sql, &rows, &source, &report).await?;
@@ -90,7 +90,7 @@ impl Desk<'_> {
                 && self.digest(&source).await.ok().as_deref() == Some(last.sha256.as_str())
             {
                 let from = Some((Place::Work, name.as_str()));
-                let out = Out { folder: Some(folder), from, name: &name, held: None, by: US, why: "" };
+                let out = Out { folder: Some(folder), from, name: &name, held: None, left_over: true, by: US, why: "" };
                 self.judge(&source, &out, true).await?;
             } else {
                 folder.remove(Place::Work, &name)?;

@@ -24,12 +24,12 @@ impl Desk<'_> {
         why: String,
     ) -> Result<FileReport, IntakeError> {
         let taken = self.taken(out, &report.sha256, report.rows, counts, &why);
-        let superseded = self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "held").await?;
+        let (read_at, superseded) = self.note(out, &taken, "held").await?;
         self.supersede(folder, &superseded);
         "held".clone_into(&mut report.state);
         report.why = why;
         if out.from.is_some() {
-            self.rest(folder, out, Place::Held, &mut report)?;
+            self.rest(folder, out, Place::Held, read_at, &mut report)?;
         } else {
             self.keep_copy(folder, source, &mut report)?;
         }
@@ -62,9 +62,25 @@ impl Desk<'_> {
         report.dry_run = out.folder.is_none();
         let Some(folder) = out.folder else { return Ok(report) };
         let taken = self.taken(out, sha256, 0, Counts::default(), &report.why);
-        self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "rejected").await?;
-        self.rest(folder, out, Place::Rejected, &mut report)?;
+        let (read_at, _) = self.note(out, &taken, "rejected").await?;
+        self.rest(folder, out, Place::Rejected, read_at, &mut report)?;
         Ok(report)
+    }
+
+    /// Writes row and event of a file that is not applied; once, also when it could not be moved then and
+    /// each poll finds it again. When it was read, and the held files whose place it took.
+    async fn note(
+        &self,
+        out: &Out<'_>,
+        taken: &Taken<'_>,
+        state: &'static str,
+    ) -> Result<(DateTime<Utc>, Vec<KnownFile>), IntakeError> {
+        let before = if out.left_over { self.store.noted(&self.feed.name, taken, state).await? } else { None };
+        if let Some(read_at) = before.and_then(|before| DateTime::from_timestamp_millis(before.read_at)) {
+            return Ok((read_at, Vec::new()));
+        }
+        let noted = self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, taken, state).await?;
+        Ok((self.now, noted))
     }
 
     pub(super) fn finish(
@@ -81,7 +97,7 @@ impl Desk<'_> {
             let other = format!("{}.rejected.csv", beside(&stamped(out.name, self.now, &report.sha256)));
             report.rejected_at = Place::Rejected.path(&folder.publish(draft, &plain, &other)?);
         }
-        self.rest(folder, out, Place::Done, report)
+        self.rest(folder, out, Place::Done, self.now, report)
     }
 
     /// Moves the file to where it stays, under its name with time and short hash, its report beside it.
@@ -90,9 +106,11 @@ impl Desk<'_> {
         folder: &Folder,
         out: &Out<'_>,
         to: Place,
+        read_at: DateTime<Utc>,
         report: &mut FileReport,
     ) -> Result<(), IntakeError> {
-        let wanted = stamped(out.name, self.now, &report.sha256);
+        report.read_utc = utc(read_at);
+        let wanted = stamped(out.name, read_at, &report.sha256);
         let name = match out.from {
             // The source has them; we keep no copy of people's rows.
             Some((from, name)) if to == Place::Done && self.rules.reading => {

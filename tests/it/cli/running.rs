@@ -53,6 +53,19 @@ async fn check_judges_what_a_feed_would_read_and_nothing_else() {
     world.finish().await;
 }
 
+/// A part of the folder into which nothing can be moved would stop the feed at its first bad file.
+#[tokio::test]
+async fn check_looks_at_the_parts_of_the_drop_folder() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    std::fs::write(dir.join("drop/rejected"), "").unwrap();
+    let ran = firstpass(dir, &["check", "--offline"]).await;
+    assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("/drop/rejected is no folder; move it away"), "{}", ran.stdout);
+    std::fs::remove_file(dir.join("drop/rejected")).unwrap();
+    world.finish().await;
+}
+
 /// Root's rights say nothing about those of the service.
 #[tokio::test]
 async fn check_as_root_says_whose_rights_it_did_not_ask() {

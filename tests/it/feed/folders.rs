@@ -142,6 +142,54 @@ async fn f21_a_file_that_was_read_by_a_clock_that_was_ahead_is_judged_anew() {
     assert_eq!(desk.drop_file("c.csv", &text).await.why, "the same bytes as were taken last: nothing changed");
 }
 
+/// A poll during which a part of the folder goes, so that nothing can be moved there: why it failed.
+async fn poll_without(desk: &FeedDesk, part: &str) -> String {
+    let mut eyes = firstpass::feed::Eyes::default();
+    let mut work = Box::pin(firstpass::work::intake::poll(&desk.feed, &desk.rules, &desk.store, &mut eyes, desk.now));
+    let part = desk.folder().join(part);
+    let polled = std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        // The folder is open when the work first waits for the state.
+        let _ = std::fs::remove_dir_all(&part);
+        polled
+    });
+    polled.await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_moved_is_told_once_and_goes_when_it_can() {
+    for (part, text) in [
+        ("rejected", "no,header,of,ours\n".to_owned()),
+        ("held", roster(HEAD, &["1,2027-03-01,Europe/Berlin", "2,2027-03-01,Europe/Berlin"])),
+    ] {
+        let mut desk = FeedDesk::new().await;
+        desk.feed.max_new = 1;
+        desk.write("x.csv", text);
+        for _ in 0..3 {
+            desk.now += chrono::TimeDelta::minutes(1);
+            let error = poll_without(&desk, part).await;
+            assert!(error.starts_with("moving x.csv in the drop folder failed"), "{error}");
+            assert_eq!(desk.names("work"), ["x.csv"]);
+        }
+        assert_eq!(desk.ask("SELECT file || ' ' || state FROM file").await, [format!("x.csv {part}")]);
+        assert_eq!(desk.ask("SELECT what FROM event").await, [format!("file-{part}")]);
+        desk.poll().await;
+        assert_eq!(desk.names("work"), [""; 0]);
+        assert_eq!(desk.names(part).len(), 2, "the file and its report");
+        assert_eq!(desk.ask("SELECT what FROM event").await.len(), 1);
+
+        // Dropped again, it is a file of its own.
+        let report = desk.drop_file("x.csv", "no,header,of,ours\n").await;
+        assert_eq!(report.state, "rejected");
+        assert_eq!(desk.ask("SELECT what FROM event").await.len(), 2);
+        if part == "held" {
+            let said = super::said("x.csv", "told by phone", false);
+            let taken = firstpass::work::intake::accept(&said, &desk.feed, &desk.rules, &desk.store, desk.now).await;
+            assert_eq!(taken.unwrap().added, 2, "it lies where it is looked for");
+        }
+    }
+}
+
 /// Setting the time back hides nothing: the time of the change itself cannot be set.
 #[test]
 fn a_file_whose_time_was_set_back_has_not_stood_still() {
