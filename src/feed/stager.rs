@@ -68,8 +68,7 @@ impl<'a> Stager<'a> {
         match self.instants(&hire.start) {
             Ok((start, start_at)) => {
                 let verdict = first_seen(&hire, start_at, &self.rules.age, self.now).into();
-                let (employee_id, alike) = (hire.employee_id.clone(), alike(&hire));
-                StagedRow { line, employee_id, alike, verdict, facts: Some((hire, start)) }
+                StagedRow { line, bad_id: String::new(), alike: alike(&hire), verdict, facts: Some((hire, start)) }
             }
             Err(NoMorning::ZoneUnknown | NoMorning::NoSuchDay | NoMorning::OutOfRange) => {
                 self.bad(hire.employee_id, Some(hire.start.date), line)
@@ -80,7 +79,7 @@ impl<'a> Stager<'a> {
     fn bad(&self, employee_id: String, date: Option<chrono::NaiveDate>, line: i64) -> StagedRow {
         let past = date.is_some_and(|date| is_past(date, None, &self.rules.age, self.now));
         let verdict = if past && !employee_id.is_empty() { Verdict::BadPast } else { Verdict::Bad };
-        StagedRow { line, employee_id, alike: line, verdict, facts: None }
+        StagedRow { line, bad_id: employee_id, alike: line, verdict, facts: None }
     }
 
     fn instants(&mut self, start: &Start) -> Known {

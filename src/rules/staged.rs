@@ -90,14 +90,21 @@ pub struct StagedStart {
 pub struct StagedRow {
     /// Line of the file.
     pub line: i64,
-    /// Empty: could not be read.
-    pub employee_id: String,
+    /// Of a bad row, as far as it can be read; of a good one it stands in its facts.
+    pub bad_id: String,
     /// Equal for rows that say the same.
     pub alike: i64,
     /// If nobody knows the person.
     pub verdict: Verdict,
     /// The facts and the number of the start; `None` for a bad row.
     pub facts: Option<(Hire, i64)>,
+}
+
+impl StagedRow {
+    /// Empty: could not be read.
+    pub fn employee_id(&self) -> &str {
+        self.facts.as_ref().map_or(&self.bad_id, |(hire, _)| &hire.employee_id)
+    }
 }
 
 /// Rows and the starts that they are the first to name.

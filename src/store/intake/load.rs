@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::{Link, Staging, StoreError, ms, on_link};
-use crate::rules::staged::{Batch, StagedStart};
+use crate::rules::staged::{Batch, StagedRow, StagedStart};
 use crate::store::engine::{Sql, sql};
 
 const STAGED: Sql = sql!(
@@ -86,16 +86,28 @@ impl Staging {
                 for row in rows.by_ref().take(n_rows) {
                     // Texts are handed over, not copied: there are a million of them in a large file.
                     let verdict = self.verdicts.get(row.verdict.index()).cloned().unwrap_or_default();
-                    insert = insert.bind(row.line).bind(row.employee_id).bind(row.alike).bind(verdict);
+                    insert = insert.bind(row.line);
                     insert = match row.facts {
                         Some((hire, start)) => insert
+                            .bind(hire.employee_id)
+                            .bind(row.alike)
+                            .bind(verdict)
                             .bind(hire.user.into_text())
                             .bind(hire.display_name)
                             .bind(hire.manager)
                             .bind(hire.language)
                             .bind(i64::from(hire.withdrawn))
                             .bind(start),
-                        None => insert.bind("").bind("").bind("").bind("").bind(0_i64).bind(0_i64),
+                        None => insert
+                            .bind(row.bad_id)
+                            .bind(row.alike)
+                            .bind(verdict)
+                            .bind("")
+                            .bind("")
+                            .bind("")
+                            .bind("")
+                            .bind(0_i64)
+                            .bind(0_i64),
                     };
                 }
                 insert.execute(db).await?.rows_affected()
@@ -109,9 +121,12 @@ impl Staging {
 
     /// Whole rosters often come sorted: then nobody stands twice, and twins need not be looked for.
     fn watch_order(&mut self, batch: &Batch) {
-        for row in batch.rows.iter().filter(|row| !row.employee_id.is_empty()) {
+        for id in batch.rows.iter().map(StagedRow::employee_id).filter(|id| !id.is_empty()) {
             match &mut self.ascending {
-                Some(last) if *last < row.employee_id => last.clone_from(&row.employee_id),
+                Some(last) if last.as_str() < id => {
+                    last.clear();
+                    last.push_str(id);
+                }
                 Some(_) => self.ascending = None,
                 None => return,
             }
