@@ -13,6 +13,7 @@ pub mod counted;
 pub mod feeds;
 pub mod in_hand;
 pub mod intake;
+mod listed;
 mod looks;
 pub mod onboard;
 pub mod send;

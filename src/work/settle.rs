@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
 use super::check::looked_at_as;
-use crate::entra;
+use super::listed::{self, PERMISSION, list};
 use crate::rules::guard::{Found, ListedPass};
 use crate::rules::hire::{Outcome, PassState, State};
 use crate::rules::unsettled::{self, Cause, Intent, NotFound, Watched};
@@ -63,6 +63,8 @@ enum Left {
 const DELETE_PAUSES_MIN: [i64; 4] = [1, 2, 5, 15];
 /// Pause when a look at a mailed pass found it missing once.
 const SECOND_LOOK: TimeDelta = TimeDelta::minutes(5);
+/// So long after its end a mailed pass is still looked for in a list that is refused.
+const NEVER_SEEN: TimeDelta = TimeDelta::days(1);
 
 /// Ends what is unfinished.
 pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
@@ -138,7 +140,7 @@ async fn settle_one(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop>
 
 /// The POST's answer was lost: was a pass made?
 async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
-    let listed = list(attempt, pass.user_id).await?;
+    let listed = list(attempt, pass).await?;
     let store = &attempt.work.store;
     let known = store.our_graph_ids(pass.user_id).await?;
     let now = attempt.now();
@@ -167,7 +169,7 @@ async fn unknown_outcome(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, 
 
 /// An intent that counted as not made: its POST may have been applied after all, and override ours.
 async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
-    let listed = list(attempt, pass.user_id).await?;
+    let listed = list(attempt, pass).await?;
     let store = &attempt.work.store;
     let ours = store.our_passes(attempt.now(), pass.user_id, pass.hire_id).await?;
     if ours.other.is_some_and(|other| other.graph_id.is_none()) {
@@ -189,7 +191,7 @@ async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> 
 
 /// The letter may have been accepted, and the code is lost: used means received.
 async fn maybe_received(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
-    let listed = list(attempt, pass.user_id).await?;
+    let listed = list(attempt, pass).await?;
     if used(pass, &listed) {
         let id = pass.graph_id.as_deref().unwrap_or_default();
         attempt.work.store.received(&attempt.claimed, attempt.now(), pass.id, id).await?;
@@ -268,7 +270,12 @@ async fn ended_unserved(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, S
 }
 
 async fn watch(attempt: &Attempt<'_>, pass: &PassRow, until: DateTime<Utc>) -> Result<Left, Stop> {
-    let listed = list(attempt, pass.user_id).await?;
+    let listed = match listed::look(attempt, pass).await? {
+        Ok(listed) => listed,
+        // Whether it was used is never said; it has ended, and long ago.
+        Err(_) if attempt.now() >= until + NEVER_SEEN && attempt.knows_the_time().await => Vec::new(),
+        Err(why) => return Err(listed::refused(attempt, pass, &why)),
+    };
     attempt.clock_agrees().await?; // a pass has not ended because our clock says so
     let store = &attempt.work.store;
     let (now, key) = (attempt.now(), attempt.key());
@@ -347,7 +354,7 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
     let minutes = usize::try_from(pass.looks).ok().and_then(|n| DELETE_PAUSES_MIN.get(n)).copied().unwrap_or(15);
     let at = now + TimeDelta::minutes(minutes);
     store.looked(&attempt.claimed, now, pass.id, pass.looks + 1, Some(at)).await?;
-    match attempt.setback("UserAuthMethod-TAP.ReadWrite.All", &failure).await? {
+    match attempt.setback(PERMISSION, &failure).await? {
         Setback::Waits(until, ..) => Ok(Left::Blocked(until.max(at))),
         Setback::ThisHire(_) => Ok(Left::Blocked(at)),
     }
@@ -435,21 +442,13 @@ pub(super) async fn leave_to_its_tenant(work: &Work, claimed: Claimed) -> Result
     work.store.rest(claimed, now, rest).await.map(|_| ())
 }
 
-/// The passes of a user; a user who is gone has none.
-async fn list(attempt: &Attempt<'_>, user: Uuid) -> Result<Vec<ListedPass>, Stop> {
-    match attempt.tenant().passes(user).await {
-        Err(failure) if entra::is_not_found(&failure) => Ok(Vec::new()),
-        got => answer(attempt, got).await,
-    }
-}
-
 /// An answer, or the hire as it stands, looked at again later.
 async fn answer<T>(attempt: &Attempt<'_>, got: Result<T, Failure>) -> Result<T, Stop> {
     let failure = match got {
         Ok(answer) => return Ok(answer),
         Err(failure) => failure,
     };
-    let at = match attempt.setback("UserAuthMethod-TAP.ReadWrite.All", &failure).await? {
+    let at = match attempt.setback(PERMISSION, &failure).await? {
         Setback::Waits(until, reason, why) => return Err(Stop::Rest(attempt.wait(reason, &why, until))),
         Setback::ThisHire(_) => attempt.now() + TimeDelta::minutes(1),
     };

@@ -63,5 +63,6 @@ mod service;
 mod serving;
 mod stories;
 mod unknown;
+mod unknown_refused;
 mod void;
 mod world;
