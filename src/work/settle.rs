@@ -260,7 +260,7 @@ fn not_served(attempt: &Attempt<'_>, until: DateTime<Utc>) -> bool {
 /// The start moved while the pass lived, and nobody looked before it ended by itself: the hire waits for
 /// a new one, from the same commit on.
 async fn ended_unserved(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
-    let listed = list(attempt, pass.user_id).await?;
+    let listed = list(attempt, pass).await?;
     attempt.clock_agrees().await?;
     let was_used = used(pass, &listed);
     let outcome = if was_used { Outcome::Used } else { Outcome::Ended };
