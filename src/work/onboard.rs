@@ -39,6 +39,8 @@ const NOBODY_SAYS: &str = "its time is over by this machine's clock, and Microso
 const TOO_NEAR: TimeDelta = TimeDelta::seconds(60);
 /// Facts older than this are not issued upon (I7).
 const FRESH: TimeDelta = TimeDelta::minutes(1);
+/// By then whoever came between is done.
+const A_MOMENT: TimeDelta = TimeDelta::seconds(5);
 
 /// Works on one claimed hire until it rests, is delivered, or its letter is in hand.
 ///
@@ -151,7 +153,8 @@ async fn intend(attempt: &Attempt<'_>, cleared: Cleared) -> Result<Intended, Sto
         return Err(Stop::Rest(attempt.keep(attempt.hire().state, now)));
     }
     let intended = attempt.work.store.intend(&attempt.claimed, now, cleared).await?;
-    intended.ok_or_else(|| Stop::Rest(attempt.keep(State::Pending, now)))
+    // Something came between; never at once, or what a look does not see and the state refuses would spin.
+    intended.ok_or_else(|| Stop::Rest(attempt.keep(State::Pending, now + A_MOMENT)))
 }
 
 /// One POST. An unclear answer stays `intended` for settling; there is no second one here.
