@@ -154,6 +154,9 @@ impl Columns {
         }
         let mut found = Self { headers, at, ours };
         found.settle_names();
+        if !asked.contains_key(&Field::StartDate) && asked.contains_key(&Field::StartTime) {
+            found.share_the_start();
+        }
         for field in [Field::EmployeeId, Field::StartDate] {
             if found.place(field).is_none() {
                 return Err(HeaderError::Needed { field, headers: cut(&found.headers.join(", "), 200) });
@@ -175,6 +178,18 @@ impl Columns {
             {
                 *family = place;
             }
+        }
+    }
+
+    /// Mapped to `start_time` alone, a column holds date and time, unless its header stands for a time.
+    fn share_the_start(&mut self) {
+        let place = self.place(Field::StartTime);
+        let alone = self.place(Field::StartDate).is_none();
+        if alone
+            && !Field::StartTime.is_called(&plain(self.header(Field::StartTime)))
+            && let Some(date) = self.at.get_mut(Field::StartDate.index())
+        {
+            *date = place;
         }
     }
 
@@ -296,6 +311,24 @@ mod tests {
         let twice = find("WorkerID,workerid,HireDate", &[("employee_id", "WorkerId")]).unwrap_err();
         assert!(matches!(twice, HeaderError::Named { count: 2, .. }));
         assert!(matches!(find("a,b", &[]).unwrap_err(), HeaderError::Needed { field: Field::EmployeeId, .. }));
+    }
+
+    #[test]
+    fn a_column_mapped_to_the_start_time_alone_gives_the_date_too() {
+        for header in ["HireDate", "Beginn"] {
+            let both = find(&format!("WorkerID,{header}"), &[("start_time", header)]).unwrap();
+            assert!(both.share(Field::StartDate, Field::StartTime), "{header}");
+        }
+        let apart = find("WorkerID,HireDate,Beginn", &[("start_time", "Beginn")]).unwrap();
+        assert_eq!((apart.header(Field::StartDate), apart.header(Field::StartTime)), ("HireDate", "Beginn"));
+        for (named, headers) in [
+            (vec![("start_time", "Start Time")], "WorkerID,Start Time"),
+            (vec![("start_time", "HireDate"), ("start_date", "")], "WorkerID,HireDate"),
+            (vec![], "WorkerID,Start Time"),
+        ] {
+            let needed = find(headers, &named).unwrap_err();
+            assert!(matches!(needed, HeaderError::Needed { field: Field::StartDate, .. }), "{needed}");
+        }
     }
 
     /// Field = header, for what was found.
