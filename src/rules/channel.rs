@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::guard::{BY_ITSELF, Refusal};
+use super::headers::cut;
 use super::hire::{MailAddress, Reason};
 
 /// `[channel]` of the settings.
@@ -80,6 +81,8 @@ pub struct ChannelFacts {
     pub manager: Option<Manager>,
     /// The feed's manager.
     pub named: Named,
+    /// The same as the feed writes it: HR finds it in its file.
+    pub named_as: String,
     /// The tenant's verified domains, any case.
     pub verified_domains: Vec<String>,
 }
@@ -150,17 +153,24 @@ fn manager_name(manager: &Manager) -> String {
     if manager.upn.is_empty() { manager.object_id.to_string() } else { manager.upn.clone() }
 }
 
+/// Characters of the feed's manager in a sentence: a name, never a page.
+const MOST_NAMED: usize = 100;
+
 /// The feed's manager against the directory's.
 fn cross_check(rules: &ChannelRules, facts: &ChannelFacts, manager: &Manager) -> Result<Vec<String>, Refusal> {
+    let as_written = cut(&facts.named_as, MOST_NAMED);
     let difference = match &facts.named {
         Named::Nobody => return Ok(Vec::new()),
         Named::Objects(ids) if ids.as_slice() == [manager.object_id] => return Ok(Vec::new()),
         Named::UnknownEmployeeId => {
-            return Ok(vec!["the feed names a manager by an employee id that nobody in the directory has".to_owned()]);
+            return Ok(vec![format!(
+                "the feed names a manager by the employee id {as_written}, which nobody in the directory has"
+            )]);
         }
-        Named::Unknown => "somebody whom the directory does not know".to_owned(),
-        Named::Objects(ids) if ids.len() > 1 => "a manager that matches more than one account".to_owned(),
-        Named::Objects(ids) => ids.first().map_or_else(|| "nobody the directory knows".to_owned(), Uuid::to_string),
+        Named::Unknown => format!("{as_written}, whom the directory does not know,"),
+        Named::Objects(ids) if ids.is_empty() => format!("{as_written}, whom the directory does not know,"),
+        Named::Objects(ids) if ids.len() > 1 => format!("{as_written}, which matches more than one account,"),
+        Named::Objects(_) => as_written,
     };
     let sentence = format!("the feed names {difference} as manager, the directory {}", manager_name(manager));
     match rules.manager_mismatch {

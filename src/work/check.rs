@@ -85,7 +85,7 @@ async fn channel_facts(attempt: &Attempt<'_>, wanted: &Wanted, hire: Uuid) -> Re
     };
     let domains = tenant.domains().await;
     let verified_domains = answer(attempt, wanted, "verified domains", "Organization.Read.All", domains).await?;
-    Ok(ChannelFacts { hire, manager, named, verified_domains })
+    Ok(ChannelFacts { hire, manager, named, named_as: attempt.hire().manager_ref.clone(), verified_domains })
 }
 
 /// An answer, or what its absence means.

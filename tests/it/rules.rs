@@ -108,15 +108,29 @@ fn a_manager_is_one_enabled_member_at_an_allowed_domain() {
     let rules = ChannelRules { domains: Vec::new(), manager_mismatch: Mismatch::Refuse };
     let judge = |manager: Manager, named: Named| {
         let verified_domains = vec!["contoso.example".to_owned()];
-        let facts = ChannelFacts { hire: ADA, manager: Some(manager), named, verified_domains };
+        let facts = ChannelFacts {
+            hire: ADA,
+            manager: Some(manager),
+            named,
+            named_as: "lena.brandt@contoso.example".to_owned(),
+            verified_domains,
+        };
         channel::judge(&rules, &facts).map_err(|refusal| (refusal.reason, refusal.what_to_do))
     };
     assert_eq!(judge(mia(), Named::Objects(vec![MIA])).unwrap().address.as_str(), "Mia@Contoso.example");
     assert_eq!(judge(mia(), Named::UnknownEmployeeId).unwrap().notes.len(), 1);
-    for (named, why) in [(vec![MIA, OMAR], "more than one"), (vec![OMAR], "33"), (vec![], "nobody")] {
-        let (reason, told) = judge(mia(), Named::Objects(named)).unwrap_err();
-        assert!(reason == Reason::ManagerMismatch && told.contains(why), "{told}");
+    let mut told = judge(mia(), Named::UnknownEmployeeId).unwrap().notes;
+    for named in [vec![OMAR], vec![MIA, OMAR], vec![]] {
+        let (reason, sentence) = judge(mia(), Named::Objects(named)).unwrap_err();
+        assert_eq!(reason, Reason::ManagerMismatch, "{sentence}");
+        told.push(sentence);
     }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    the feed names a manager by the employee id lena.brandt@contoso.example, which nobody in the directory has
+    the feed names lena.brandt@contoso.example as manager, the directory mia@contoso.example; correct whichever is wrong. firstpass looks again by itself
+    the feed names lena.brandt@contoso.example, which matches more than one account, as manager, the directory mia@contoso.example; correct whichever is wrong. firstpass looks again by itself
+    the feed names lena.brandt@contoso.example, whom the directory does not know, as manager, the directory mia@contoso.example; correct whichever is wrong. firstpass looks again by itself
+    ");
     for (manager, why) in [
         (Manager { kind: ManagerKind::Contact, ..mia() }, "is a contact"),
         (Manager { kind: ManagerKind::Guest, ..mia() }, "is a guest"),

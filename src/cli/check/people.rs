@@ -116,8 +116,9 @@ pub(super) async fn channel_facts(
     domains: &[String],
 ) -> Result<ChannelFacts, Failure> {
     let manager = client.manager_of(hire).await?;
+    let named_as = named.to_owned();
     let named = if named.is_empty() { Named::Nobody } else { client.named_manager(named).await? };
-    Ok(ChannelFacts { hire, manager, named, verified_domains: domains.to_vec() })
+    Ok(ChannelFacts { hire, manager, named, named_as, verified_domains: domains.to_vec() })
 }
 
 fn tell(what: &str, from: &str, looked: &[(&Hire, Looked)], found: &mut Findings) {
