@@ -47,6 +47,12 @@ pub struct FileReport {
     pub state: String,
     /// Why it is held or rejected, or what else is worth knowing; may be empty.
     pub why: String,
+    /// `why` is what an operator gave as a reason.
+    #[serde(skip)]
+    pub answered: bool,
+    /// Held files whose place it took (of a dry run: would take), by name; absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<String>,
     /// Rejects that the newest file before did not have: only these are told.
     pub new_rejects: u64,
     /// Where the file lies now, below the drop folder; empty when it was left where it is.
@@ -108,7 +114,16 @@ impl fmt::Display for FileReport {
             self.rows, self.added, self.changed, self.withdrawn, self.unchanged, self.past, self.rejected
         )?;
         if !self.why.is_empty() {
-            write!(f, "; {}", self.why)?;
+            let given = if self.answered { "reason given: " } else { "" };
+            write!(f, "; {given}{}", self.why)?;
+        }
+        if let [first, others @ ..] = self.superseded.as_slice() {
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            let takes = if self.dry_run { "would take" } else { "takes" };
+            write!(
+                f,
+                "; it {takes} the place of {first}{more}, which waited for an answer (superseded, in rejected/)"
+            )?;
         }
         Ok(())
     }

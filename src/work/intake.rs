@@ -199,6 +199,7 @@ pub async fn refuse(
     let mut report = desk.known_report(&held);
     "refused".clone_into(&mut report.state);
     reason.clone_into(&mut report.why);
+    report.answered = true;
     if !dry_run && store.refuse_file(now, &feed.tenant, held.id, reason, by).await? {
         report.now_at = desk.to_rejected(&desk.folder()?, &held, "refused", reason)?;
     }

@@ -162,7 +162,7 @@ const VANISH: Sql = sql!(concat!(
      FROM vanishing v WHERE hire.id = v.hire_id AND hire.revision = v.revision AND hire.current = 1"
 ));
 pub(super) const SUPERSEDE: Sql = sql!(
-    "UPDATE file SET state = 'superseded' WHERE feed = $1 AND state = 'held' AND id <> $2
+    "UPDATE file SET state = 'superseded' WHERE feed = $1 AND state = 'held' AND id < $2
      RETURNING id, file, sha256, mapping, read_at, state, rows, added, changed, withdrawn, unchanged, past, rejected"
 );
 pub(super) const TELL_FILE: Sql =
@@ -194,10 +194,19 @@ pub struct Taken<'a> {
     pub send_time: NaiveTime,
     /// The row of a held file that is let in now.
     pub held: Option<i64>,
+    /// Held files of the feed before it give way: it has rows, and they are not rejected ones dropped again.
+    pub supersedes: bool,
     /// Who let it in, or `firstpass`.
     pub by: &'a str,
     /// Why, for the event.
     pub why: &'a str,
+}
+
+impl Taken<'_> {
+    /// Held files with a smaller row id give way to this one.
+    pub(super) fn beyond(&self, id: i64) -> i64 {
+        if self.supersedes { id } else { 0 }
+    }
 }
 
 /// A file is in.
@@ -324,7 +333,7 @@ impl Staging {
                 return Ok(None);
             }
             let superseded: Vec<KnownFile> =
-                sqlx::query_as(text(SUPERSEDE)).bind(&feed).bind(file_id).fetch_all(&mut *db).await?;
+                sqlx::query_as(text(SUPERSEDE)).bind(&feed).bind(taken.beyond(file_id)).fetch_all(&mut *db).await?;
             let new_rejects: i64 = sqlx::query_scalar(text(NEW_REJECTS)).bind(&feed).fetch_one(&mut *db).await?;
             sqlx::query(text(FORGET_REJECTS)).bind(&feed).execute(&mut *db).await?;
             sqlx::query(text(KEEP_REJECTS)).bind(&feed).execute(&mut *db).await?;

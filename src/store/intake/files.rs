@@ -137,7 +137,8 @@ impl Store {
     }
 
     /// Writes the row and the event of a file that was not applied: `held`, `rejected`, or the same
-    /// as was `taken` last. Held files of the feed are superseded by all but a rejected one.
+    /// as was `taken` last. Held files of the feed are superseded by one that [`Taken::supersedes`], unless it is
+    /// a rejected one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -167,10 +168,10 @@ impl Store {
                 .bind(taken.by)
                 .execute(&mut *tx)
                 .await?;
-            let superseded: Vec<KnownFile> = if state == "rejected" {
-                Vec::new()
-            } else {
+            let superseded: Vec<KnownFile> = if taken.supersedes && state != "rejected" {
                 sqlx::query_as(text(SUPERSEDE)).bind(feed).bind(id).fetch_all(&mut *tx).await?
+            } else {
+                Vec::new()
             };
             superseded
         });

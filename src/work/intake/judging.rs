@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::rest::{count, counts_of, utc};
+use super::rest::{count, counts_of, supersedes, utc};
 use super::{Desk, IntakeError, Out, ROUNDS};
 use crate::feed::csv::{self, Reading, Unreadable};
 use crate::feed::folder::{Draft, Place, Source};
@@ -11,7 +11,7 @@ use crate::feed::meter::METER;
 use crate::feed::report::{CHANGES, FileReport, REJECTS};
 use crate::rules::intake::brake;
 use crate::rules::staged::Batch;
-use crate::store::intake::{Applied, Counts, Staging};
+use crate::store::intake::{Applied, Counts, Staging, Taken};
 
 impl Desk<'_> {
     /// The file that was taken last, read with the same settings: nothing to do (F31).
@@ -26,6 +26,10 @@ impl Desk<'_> {
         if self.is_ahead(&last) {
             return Ok(None);
         }
+        // Whether it takes the place of a held one stands in its rows.
+        if !self.store.held_files(&self.feed.name).await?.is_empty() {
+            return Ok(None);
+        }
         let mut report = self.known_report(&last);
         out.name.clone_into(&mut report.file);
         report.read_utc = utc(self.now);
@@ -34,9 +38,9 @@ impl Desk<'_> {
         "the same bytes as were taken last: nothing changed".clone_into(&mut report.why);
         let Some(folder) = out.folder else { return Ok(Some(report)) };
         let counts = counts_of(&report);
-        let taken = self.taken(out, &last.sha256, report.rows, counts, &report.why);
-        let superseded = self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "taken").await?;
-        self.supersede(folder, &superseded);
+        let reading = Reading { sha256: last.sha256.clone(), rows: 0, correction: false, rows_within_rows: false };
+        let taken = Taken { rows: report.rows, ..self.taken(out, &reading, counts, &report.why) };
+        self.store.note_file(self.now, &self.feed.name, &self.feed.tenant, &taken, "taken").await?;
         self.rest(folder, out, Place::Done, self.now, &mut report)?;
         Ok(Some(report))
     }
@@ -115,10 +119,14 @@ impl Desk<'_> {
             report.dry_run = true;
             if stop.is_some() { "held" } else { "taken" }.clone_into(&mut report.state);
             report.why = stop.unwrap_or_default();
+            if supersedes(reading) {
+                report.superseded = self.older_held(out).await?;
+            }
             return Ok(Some(report));
         };
         if let Some(why) = stop {
-            return self.hold(folder, source, out, report, counts, why).await.map(Some);
+            let taken = self.taken(out, reading, counts, &why);
+            return self.hold(folder, source, out, report, &taken).await.map(Some);
         }
         staging.put_digests(&digests).await?;
         let applied = self.apply(staging, out, reading, counts, again).await?;
@@ -129,9 +137,16 @@ impl Desk<'_> {
             return Ok(None);
         };
         report.new_rejects = applied.new_rejects;
-        self.supersede(folder, &applied.superseded);
+        report.superseded = self.supersede(folder, applied.superseded);
         self.finish(folder, out, draft, &mut report)?;
         Ok(Some(report))
+    }
+
+    /// Names of the held files whose place this one would take.
+    async fn older_held(&self, out: &Out<'_>) -> Result<Vec<String>, IntakeError> {
+        let held = self.store.held_files(&self.feed.name).await?;
+        let older = held.into_iter().filter(|file| out.held.is_none_or(|held| file.id < held.id));
+        Ok(older.map(|file| file.file).collect())
     }
 
     /// The transaction. A file that a crash left behind after its commit is not written twice (F12).
@@ -163,7 +178,7 @@ impl Desk<'_> {
             ),
             reason => reason.to_owned(),
         };
-        let taken = self.taken(out, &reading.sha256, reading.rows, counts, &why);
+        let taken = self.taken(out, reading, counts, &why);
         Ok(staging.apply(self.now, &taken).await?)
     }
 

@@ -7,6 +7,7 @@ use std::io::{self, Seek};
 use chrono::{DateTime, Utc};
 
 use super::{Desk, IntakeError, Out};
+use crate::feed::csv::Reading;
 use crate::feed::folder::{Draft, Folder, FolderError, Place, Source, stamped, stem};
 use crate::feed::report::FileReport;
 use crate::feed::tidy::beside;
@@ -20,14 +21,12 @@ impl Desk<'_> {
         source: &Source,
         out: &Out<'_>,
         mut report: FileReport,
-        counts: Counts,
-        why: String,
+        taken: &Taken<'_>,
     ) -> Result<FileReport, IntakeError> {
-        let taken = self.taken(out, &report.sha256, report.rows, counts, &why);
-        let (read_at, superseded) = self.note(out, &taken, "held").await?;
-        self.supersede(folder, &superseded);
+        let (read_at, superseded) = self.note(out, taken, "held").await?;
+        report.superseded = self.supersede(folder, superseded);
         "held".clone_into(&mut report.state);
-        report.why = why;
+        taken.why.clone_into(&mut report.why);
         if out.from.is_some() {
             self.rest(folder, out, Place::Held, read_at, &mut report)?;
         } else {
@@ -61,7 +60,8 @@ impl Desk<'_> {
         report.why = why;
         report.dry_run = out.folder.is_none();
         let Some(folder) = out.folder else { return Ok(report) };
-        let taken = self.taken(out, sha256, 0, Counts::default(), &report.why);
+        let nothing = Reading { sha256: sha256.to_owned(), rows: 0, correction: false, rows_within_rows: false };
+        let taken = self.taken(out, &nothing, Counts::default(), &report.why);
         let (read_at, _) = self.note(out, &taken, "rejected").await?;
         self.rest(folder, out, Place::Rejected, read_at, &mut report)?;
         Ok(report)
@@ -157,14 +157,15 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Held files whose place a newer one took. They may be gone: somebody may have tidied up.
-    pub(super) fn supersede(&self, folder: &Folder, files: &[KnownFile]) {
-        for file in files {
+    /// Held files whose place a newer one took; their names. They may be gone: somebody may have tidied up.
+    pub(super) fn supersede(&self, folder: &Folder, files: Vec<KnownFile>) -> Vec<String> {
+        for file in &files {
             let why = "a newer file of the feed took its place";
             if let Err(error) = self.to_rejected(folder, file, "superseded", why) {
                 tracing::warn!(event = "file-not-moved", feed = self.feed.name, file = file.file, %error, "a superseded file could not be moved");
             }
         }
+        files.into_iter().map(|file| file.file).collect()
     }
 
     pub(super) fn to_rejected(
@@ -185,22 +186,16 @@ impl Desk<'_> {
         Ok(report.now_at)
     }
 
-    pub(super) fn taken<'t>(
-        &self,
-        out: &Out<'t>,
-        sha256: &'t str,
-        rows: u64,
-        counts: Counts,
-        why: &'t str,
-    ) -> Taken<'t> {
+    pub(super) fn taken<'t>(&self, out: &Out<'t>, reading: &'t Reading, counts: Counts, why: &'t str) -> Taken<'t> {
         Taken {
             file: out.name,
-            sha256,
+            sha256: &reading.sha256,
             mapping: self.mapping.clone(),
-            rows,
+            rows: reading.rows,
             counts,
             send_time: self.rules.schedule.send_at,
             held: out.held.map(|held| held.id),
+            supersedes: supersedes(reading),
             by: out.by,
             why,
         }
@@ -223,6 +218,7 @@ impl Desk<'_> {
             twins: counts.twins,
             state: "taken".to_owned(),
             why: out.why.to_owned(),
+            answered: !out.why.is_empty(),
             ..FileReport::default()
         }
     }
@@ -244,6 +240,11 @@ impl Desk<'_> {
             ..FileReport::default()
         }
     }
+}
+
+/// A file without rows says nothing, and one of corrections nothing about the others.
+pub(super) fn supersedes(reading: &Reading) -> bool {
+    reading.rows > 0 && !reading.correction
 }
 
 pub(super) fn counts_of(report: &FileReport) -> Counts {

@@ -230,6 +230,7 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
     let taken =
         intake::accept(&said(&sha[..8], "told by phone", false), &feed, &rules, &store, desk.now).await.unwrap();
     assert_eq!((taken.state.as_str(), taken.added), ("taken", 100));
+    assert!(taken.to_string().ends_with(" 0 rejected; reason given: told by phone"), "{taken}");
     assert_eq!(desk.hires().await.len(), 100);
     assert_eq!(desk.ask("SELECT state FROM file").await, ["taken"]);
     assert_eq!(
@@ -245,6 +246,7 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
     let refused =
         intake::refuse(&said("moved.csv", "a mistake", false), &feed, &rules, &store, desk.now).await.unwrap();
     assert_eq!(refused.state, "refused");
+    assert!(refused.to_string().ends_with(" 0 rejected; reason given: a mistake"), "{refused}");
     assert!(refused.now_at.starts_with("rejected/moved."));
     let report = desk.drop_file("moved2.csv", many(0, 21, "2027-04-02")).await;
     assert_eq!(report.state, "held");
@@ -255,6 +257,57 @@ async fn f88_the_brake_holds_whole_until_accepted_refused_or_superseded() {
         ["big.csv taken", "moved.csv refused", "moved2.csv superseded", "few.csv taken"]
     );
     assert!(desk.names("held").iter().all(|name| name.ends_with(".report.json")), "{:?}", desk.names("held"));
+}
+
+#[tokio::test]
+async fn f88_a_held_file_gives_way_to_rows_alone_and_the_report_says_so() {
+    let mut desk = FeedDesk::new().await;
+    desk.drop_file("hires.csv", roster(HEAD, &["1,Ada,2027-03-01,DE,7,Active", "2,Ben,soon,DE,7,Active"])).await;
+    desk.feed.max_new = 3;
+    assert_eq!(desk.drop_file("big.csv", many(10, 20, "2027-03-01")).await.state, "held");
+    let corrected = desk.text("rejected/hires.rejected.csv").replace("soon", "2027-03-01");
+    for (name, text) in
+        [("hires.rejected.csv", &corrected), ("again.csv", &corrected), ("none.csv", &format!("{HEAD}\n"))]
+    {
+        let report = desk.drop_file(name, text).await;
+        assert_eq!((report.state.as_str(), report.superseded.len()), ("taken", 0), "{report}");
+        let held = desk.ask("SELECT file FROM file WHERE state = 'held'").await;
+        assert_eq!(held, ["big.csv"], "{name}: corrections, and files without rows, say nothing about other rows");
+        assert!(serde_json::to_value(&report).unwrap().get("superseded").is_none(), "absent when empty");
+    }
+
+    let small = desk.folder().join("../small.csv");
+    std::fs::write(&small, many(30, 31, "2027-03-01")).unwrap();
+    let dry = intake::import(&small, &desk.feed, &desk.rules, &desk.store, desk.now, true).await.unwrap();
+    assert!(dry.to_string().contains("; it would take the place of big.csv, which waited for an answer"), "{dry}");
+    let report = desk.drop_file("small.csv", many(30, 31, "2027-03-01")).await;
+    assert_eq!(report.superseded, ["big.csv"]);
+    assert!(
+        report
+            .to_string()
+            .ends_with("; it takes the place of big.csv, which waited for an answer (superseded, in rejected/)"),
+        "{report}"
+    );
+    let json = desk.text(&report.now_at.replace(".csv", ".report.json"));
+    assert!(json.contains("\"superseded\": [\n    \"big.csv\"\n  ]"), "{json}");
+    assert!(desk.names("rejected").iter().any(|name| name.starts_with("big.")), "{:?}", desk.names("rejected"));
+
+    desk.drop_file("second.csv", many(40, 50, "2027-03-01")).await;
+    let again = desk.drop_file("small.csv", many(30, 31, "2027-03-01")).await;
+    assert_eq!(again.superseded, ["second.csv"], "the same bytes again are a newer file, too");
+
+    // Of two held files an answer to the older one leaves the newer one.
+    desk.drop_file("second.csv", many(40, 50, "2027-03-01")).await;
+    let more = desk.text("rejected/hires.rejected.csv");
+    let row = more.lines().nth(1).unwrap();
+    let rows: Vec<String> =
+        (60..70).map(|n| row.replace("\"2\"", &format!("\"{n}\"")).replace("soon", "2027-03-01")).collect();
+    let held = desk.drop_file("more.csv", format!("{}\n{}\n", more.lines().next().unwrap(), rows.join("\n"))).await;
+    assert_eq!((held.state.as_str(), held.superseded.len()), ("held", 0), "{held}");
+    let taken =
+        intake::accept(&said("second.csv", "x", false), &desk.feed, &desk.rules, &desk.store, desk.now).await.unwrap();
+    assert_eq!((taken.state.as_str(), taken.superseded.len()), ("taken", 0), "{taken}");
+    assert_eq!(desk.ask("SELECT file FROM file WHERE state = 'held'").await, ["more.csv"]);
 }
 
 #[tokio::test]
