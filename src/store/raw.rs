@@ -17,7 +17,7 @@ macro_rules! hire_columns {
     () => {
         "id, tenant, employee_id, engagement, user_ref, display_name, manager_ref, language, start_date, start_time, \
          zone, send_time, feed_status, operator_status, revision, state, reason, what_to_do, start_at, send_at, \
-         window_from, window_until, look_at, attention_since, first_seen, tries, claims, user_upn, manager_upn, channel, \
+         window_from, window_until, look_at, lease_until, attention_since, first_seen, tries, claims, user_upn, manager_upn, channel, \
          feed, source_file, source_line"
     };
 }
@@ -57,6 +57,7 @@ pub(crate) struct RawHire {
     window_from: Option<i64>,
     window_until: Option<i64>,
     look_at: Option<i64>,
+    lease_until: Option<i64>,
     attention_since: Option<i64>,
     first_seen: i64,
     tries: i64,
@@ -124,6 +125,7 @@ impl TryFrom<RawHire> for HireRow {
             window_from: row.maybe("window_from", raw.window_from)?,
             window_until: row.maybe("window_until", raw.window_until)?,
             look_at: row.maybe("look_at", raw.look_at)?,
+            claimed_until: row.maybe("lease_until", raw.lease_until)?,
             attention_since: row.maybe("attention_since", raw.attention_since)?,
             first_seen: row.instant("first_seen", raw.first_seen)?,
             tries: raw.tries,

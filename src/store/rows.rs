@@ -57,6 +57,8 @@ pub struct HireRow {
     pub window_until: Option<DateTime<Utc>>,
     /// When the hire is looked at next; `None` = not by itself.
     pub look_at: Option<DateTime<Utc>>,
+    /// Until when a worker has it, if one took it: that worker may be gone.
+    pub claimed_until: Option<DateTime<Utc>>,
     /// Since when it needs a person, also while a pass is asked for in between.
     pub attention_since: Option<DateTime<Utc>>,
     /// When a feed first named it.

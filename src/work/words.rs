@@ -57,15 +57,52 @@ pub fn next_sentence(hire: &HireRow, now: DateTime<Utc>) -> String {
     }
     match hire.state {
         State::Pending => pending(hire, now),
-        State::Issuing | State::Sending => "a worker has it in hand right now".to_owned(),
+        State::Issuing | State::Sending => in_hand(hire, now),
         State::Delivered => match hire.channel.as_str() {
             "" => "the letter was taken by the mail server; nothing more to do".to_owned(),
             channel => format!("the letter to {channel} was taken by the mail server; nothing more to do"),
         },
         State::Attention => attention(hire, now),
         State::Held => "nothing is sent until `firstpass hire release`".to_owned(),
-        State::Cancelled => "no pass; a live one is deleted and its recipient told".to_owned(),
+        State::Cancelled => match (hire.operator_status == OperatorStatus::Cancelled, hire.feed_status) {
+            (true, FeedStatus::Active | FeedStatus::Vanished) => {
+                "no pass is made, unless `firstpass hire release` takes the cancellation back".to_owned()
+            }
+            (false, _) => "no pass is made, unless the feed names the person as active again".to_owned(),
+            (true, FeedStatus::Withdrawn) => "no pass is made: cancelled here, and withdrawn by the feed".to_owned(),
+        },
     }
+}
+
+/// Whoever has it may be gone: then its claim ends by itself.
+fn in_hand(hire: &HireRow, now: DateTime<Utc>) -> String {
+    match (hire.claimed_until.filter(|until| *until > now), hire.look_at) {
+        (Some(until), _) => {
+            format!("a worker has it in hand until {}; if it is gone, the next one looks then", at_hire(hire, until))
+        }
+        (None, Some(look)) if look > now => format!("nobody has it in hand; looked at again {}", at_hire(hire, look)),
+        (None, _) => "nobody has it in hand; looked at again now, by the service".to_owned(),
+    }
+}
+
+/// What is left of a cancelled hire, when no pass of it is out.
+fn cancelled_with(hire: &HireRow, passes: &[PassRow]) -> Option<&'static str> {
+    let out = |pass: &PassRow| !matches!(pass.state, PassState::Gone | PassState::Over);
+    match hire.state {
+        _ if !is_cancelled(hire) || passes.iter().any(out) => None,
+        _ if passes.iter().any(|pass| pass.owes) => {
+            Some("no pass is made; whoever has the letter of the deleted one is told that it is void")
+        }
+        State::Delivered => Some("nothing: it is cancelled, and its pass is over"),
+        State::Cancelled => None,
+        State::Pending | State::Issuing | State::Sending | State::Attention | State::Held => {
+            Some("cancelled: the service ends what is under way, and no pass is made")
+        }
+    }
+}
+
+fn is_cancelled(hire: &HireRow) -> bool {
+    hire.operator_status == OperatorStatus::Cancelled || hire.feed_status == FeedStatus::Withdrawn
 }
 
 /// A request is under way for so long, at most.
@@ -73,9 +110,13 @@ const ASKING: TimeDelta = TimeDelta::minutes(1);
 
 /// The same, knowing the hire's passes: a request whose answer is not on record says what is waited for.
 pub fn next_with_passes(hire: &HireRow, passes: &[PassRow], now: DateTime<Utc>) -> String {
+    if let Some(nothing_out) = cancelled_with(hire, passes) {
+        return nothing_out.to_owned();
+    }
+    let claimed = hire.claimed_until.is_some_and(|until| until > now);
     let asked = passes.iter().filter(|pass| pass.state == PassState::Intended).map(|pass| pass.made_at).max();
     let on_its_way = matches!(hire.state, State::Pending | State::Issuing | State::Sending);
-    match asked.filter(|at| on_its_way && wanted_otherwise(hire).is_none() && now - *at >= ASKING) {
+    match asked.filter(|at| on_its_way && wanted_otherwise(hire).is_none() && (!claimed || now - *at >= ASKING)) {
         None => next_sentence(hire, now),
         Some(at) => {
             let until = hire.look_at.map_or(at + SETTLED_AFTER, |look| look.max(at + SETTLED_AFTER));
@@ -90,7 +131,7 @@ pub fn next_with_passes(hire: &HireRow, passes: &[PassRow], now: DateTime<Utc>) 
 
 /// Feed or operator want something that the state does not show yet.
 fn wanted_otherwise(hire: &HireRow) -> Option<&'static str> {
-    let cancelled = hire.operator_status == OperatorStatus::Cancelled || hire.feed_status == FeedStatus::Withdrawn;
+    let cancelled = is_cancelled(hire);
     let held = hire.operator_status == OperatorStatus::Held;
     match hire.state {
         State::Cancelled => None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use firstpass::config::Limits;
+use firstpass::rules::hire::{OperatorStatus, State};
 use firstpass::sandbox::tenant::{Echo, Effect, Fault, Kind, When};
 use sqlx::Row as _;
 
@@ -259,6 +260,16 @@ async fn a_request_without_an_answer_is_explained_with_how_long_it_is_looked_for
         let now = world.clock.now() + chrono::TimeDelta::minutes(minutes);
         told.push(format!("{minutes} min: {}", firstpass::work::words::next_with_passes(&hire, &passes, now)));
     }
+    // A process took the hire and was gone before it wrote what it asked for.
+    let until = world.clock.now() + chrono::TimeDelta::minutes(4);
+    let mut hire = world.work().store.find_hire(&key).await.unwrap();
+    hire.claimed_until = Some(until);
+    for minutes in [0, 5] {
+        let now = world.clock.now() + chrono::TimeDelta::minutes(minutes);
+        told.push(format!("claimed, {minutes} min: {}", firstpass::work::words::next_with_passes(&hire, &[], now)));
+    }
+    (hire.state, hire.operator_status) = (State::Delivered, OperatorStatus::Cancelled);
+    told.push(format!("finished: {}", firstpass::work::words::next_with_passes(&hire, &[], world.clock.now())));
     insta::assert_snapshot!("request_without_an_answer", told.join("\n"));
     world.until("2027-03-01T12:00:00Z").await;
     world.finish().await;
