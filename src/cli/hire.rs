@@ -205,6 +205,8 @@ async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> 
             "state": done.state.as_str(),
             "changed": done.changed,
             "dry_run": order.dry_run,
+            "pass_live": done.pass_live,
+            "service": service(&store),
         }))?;
     } else {
         out.lines([sentence(act, &done, order.dry_run, now)])?;
@@ -213,10 +215,18 @@ async fn operate(settings: &Settings, act: Operate, order: &Order, out: Out) -> 
     Ok(End::Done)
 }
 
+/// Whether one runs that does what is left to do; a state on a server does not say.
+fn service(store: &Store) -> &'static str {
+    match (store, store.is_served()) {
+        (Store::Sqlite { .. }, Ok(true)) => "running",
+        (Store::Sqlite { .. }, Ok(false)) => "none",
+        (Store::Postgres(_), _) | (Store::Sqlite { .. }, Err(_)) => "unknown",
+    }
+}
+
 /// What only a service can do, when none runs that would.
 fn left_to_a_service(store: &Store, act: Operate, done: &Operated) -> Option<&'static str> {
-    let out = act == Operate::Cancel && done.changed && done.state != State::Cancelled;
-    let alone = out && !store.is_served().unwrap_or(true);
+    let alone = act == Operate::Cancel && done.pass_live && service(store) == "none";
     alone.then_some(
         "no service runs now: a live pass stays so, and its recipient is told nothing, until the next `firstpass run` or `firstpass run --once`",
     )
@@ -224,13 +234,19 @@ fn left_to_a_service(store: &Store, act: Operate, done: &Operated) -> Option<&'s
 
 fn sentence(act: Operate, done: &Operated, dry_run: bool, now: DateTime<Utc>) -> String {
     let key = super::words::key(&done.before);
+    if !done.changed && act == Operate::Cancel && done.pass_live {
+        return format!(
+            "{key}: it is cancelled already, and its pass stays live until the service deletes it ({} for now)",
+            done.state
+        );
+    }
     if !done.changed {
         return format!("{key}: it was so already ({}), nothing is changed", done.before.state);
     }
     let what = match act {
         Operate::Hold => "held; nothing is sent until `firstpass hire release`".to_owned(),
         Operate::Release => "released; it goes on as its morning says".to_owned(),
-        Operate::Cancel => "cancelled; the service deletes a live pass and tells its recipient".to_owned(),
+        Operate::Cancel => cancelled(done).to_owned(),
         Operate::Retry { .. } => retried(&done.before, now),
     };
     let before = if done.before.state == done.state {
@@ -240,6 +256,15 @@ fn sentence(act: Operate, done: &Operated, dry_run: bool, now: DateTime<Utc>) ->
     };
     let would = if dry_run { " (dry run, nothing is written)" } else { "" };
     format!("{key}: {what} ({before}){would}")
+}
+
+/// What is left to do for a cancelled hire.
+fn cancelled(done: &Operated) -> &'static str {
+    match (done.pass_live, done.state) {
+        (true, _) => "cancelled; the service deletes its pass and tells the recipient",
+        (false, State::Cancelled) => "cancelled; no pass is out, and none is made",
+        (false, _) => "cancelled; the service ends what is under way, and no pass is made",
+    }
 }
 
 /// What a retry brings: before the send time it is a look, and never a pass.

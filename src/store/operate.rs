@@ -66,6 +66,8 @@ pub struct Operated {
     pub state: State,
     /// `false`: the hire was so already, nothing was written.
     pub changed: bool,
+    /// A pass is out whose life is not over, or may be.
+    pub pass_live: bool,
 }
 
 /// Why an act cannot be done.
@@ -105,10 +107,12 @@ const FIND_LOCKED: Sql = sql!(
     sqlite: concat!("SELECT ", hire_columns!(), " FROM hire WHERE id = $1"),
     postgres: concat!("SELECT ", hire_columns!(), " FROM hire WHERE id = $1 FOR UPDATE")
 );
-/// How many hold the state back: a worker whose lease runs, or a pass that is out.
+/// How many hold the state back: a worker whose lease runs, or a pass that is out. Then how many of the passes live.
 const IN_HAND: Sql = sql!(
     "SELECT (SELECT count(*) FROM hire WHERE id = $1 AND claim_token IS NOT NULL AND lease_until > $2)
-          + (SELECT count(*) FROM pass WHERE hire_id = $1 AND state NOT IN ('gone', 'over'))"
+          + (SELECT count(*) FROM pass WHERE hire_id = $1 AND state NOT IN ('gone', 'over')),
+            (SELECT count(*) FROM pass WHERE hire_id = $1 AND state NOT IN ('gone', 'over')
+               AND (valid_until IS NULL OR valid_until > $2))"
 );
 const OPERATE: Sql = sql!(
     "UPDATE hire SET operator_status = $2, state = $3, revision = revision + 1, look_at = $4, changed = $4,
@@ -134,12 +138,14 @@ impl Store {
         let operated = in_transaction!(self, |tx, text| {
             let hire: RawHire = sqlx::query_as(text(FIND_LOCKED)).bind(id).fetch_one(&mut *tx).await?;
             let hire: HireRow = hire.try_into()?;
-            let in_hand: i64 = sqlx::query_scalar(text(IN_HAND)).bind(id).bind(ms(now)).fetch_one(&mut *tx).await?;
+            let (in_hand, live): (i64, i64) =
+                sqlx::query_as(text(IN_HAND)).bind(id).bind(ms(now)).fetch_one(&mut *tx).await?;
+            let pass_live = live > 0;
             let wanted = wanted(&hire, act, in_hand, now)?;
             let changed = wanted != unchanged(&hire) || matches!(act, Operate::Retry { .. });
             let state = if in_hand == 0 && changed { wanted.state } else { hire.state };
             if dry_run || !changed {
-                return Ok(Operated { before: hire, state, changed });
+                return Ok(Operated { before: hire, state, changed, pass_live });
             }
             sqlx::query(text(OPERATE))
                 .bind(id)
@@ -161,7 +167,7 @@ impl Store {
                 .bind(one_line(by))
                 .execute(&mut *tx)
                 .await?;
-            Operated { before: hire, state, changed }
+            Operated { before: hire, state, changed, pass_live }
         });
         Ok(operated)
     }

@@ -1,7 +1,12 @@
 //! `plan` and `hire`: what will happen, why somebody is in attention, and what an admin can do.
 
+use std::path::Path;
+
+use firstpass::clock::Clock;
+
 use crate::world::World;
 
+use super::running::noon_somewhere;
 use super::{HIRES, OTHER_TENANT, calm, firstpass, session, weekend};
 
 #[tokio::test]
@@ -82,6 +87,49 @@ async fn an_admin_holds_releases_cancels_and_retries() {
     world.tick().await;
     assert_eq!(world.state("E3").await.0, "cancelled");
     world.finish().await;
+}
+
+/// The last lines of `hire show`.
+async fn next(dir: &Path, key: &str) -> String {
+    let shown = firstpass(dir, &["hire", "show", key]).await;
+    let next = shown.stdout.split_once("What comes next\n").map(|(_, next)| next.to_owned());
+    format!("{key} next: {}\n", next.unwrap_or(shown.stderr).trim())
+}
+
+#[tokio::test]
+async fn a_cancelled_hire_says_what_is_true_of_its_pass() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    world.clock.set(Clock::System.now());
+    let (zone, today) = noon_somewhere();
+    let rows =
+        format!("E1,ada.lovelace@contoso.example,{today},{zone}\nE2,grace.hopper@contoso.example,2037-03-02,{zone}\n");
+    world.drop_file("hires.csv", &format!("employee_id,user,start_date,zone\n{rows}"));
+    let once = firstpass(dir, &["run", "--once"]).await;
+    assert!(once.stdout.contains("1 delivered"), "{}{}", once.stdout, once.stderr);
+
+    let cancel = |key: &'static str| ["hire", "cancel", key, "--reason", "will not come"];
+    let mut told = session(dir, &[&cancel("E1"), &cancel("E1"), &cancel("E2"), &cancel("E2")]).await;
+    let json = [&["--json"][..], &cancel("E1")].concat();
+    let asked = firstpass(dir, &json).await;
+    let asked: serde_json::Value = serde_json::from_str(&asked.stdout).unwrap();
+    assert_eq!(
+        (&asked["changed"], &asked["pass_live"], &asked["service"]),
+        (&false.into(), &true.into(), &"none".into())
+    );
+    told += &next(dir, "E1").await;
+    told += &next(dir, "E2").await;
+
+    // The service deletes the pass and tells the manager.
+    firstpass(dir, &["run", "--once"]).await;
+    assert!(world.live_passes("ada.lovelace@contoso.example").is_empty());
+    let asked = firstpass(dir, &json).await;
+    let asked: serde_json::Value = serde_json::from_str(&asked.stdout).unwrap();
+    assert_eq!((&asked["state"], &asked["pass_live"]), (&"cancelled".into(), &false.into()), "{asked:#}");
+    told += "deleted\n";
+    told += &session(dir, &[&cancel("E1")]).await;
+    told += &next(dir, "E1").await;
+    insta::assert_snapshot!("cancelled", told);
 }
 
 #[tokio::test]
