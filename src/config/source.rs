@@ -83,9 +83,8 @@ impl Sources {
 
     /// Adds a problem at the place of a concrete path, or of the table around it.
     pub(super) fn problem(&mut self, path: &str, text: String) {
-        let problem = Problem { place: self.place_of(path), text };
-        let last = if self.variables.contains_key(path) { usize::MAX } else { usize::MAX - 1 };
-        let order = self.line_near(path).filter(|_| last != usize::MAX).unwrap_or(last);
+        let (order, place) = self.ordered_place(path);
+        let problem = Problem { place, text };
         if !self.problems.iter().any(|(_, known)| *known == problem) {
             self.problems.push((order, problem));
         }
@@ -93,21 +92,31 @@ impl Sources {
 
     /// The variable that set it, else file and line, else the file.
     pub(super) fn place_of(&self, path: &str) -> String {
-        match (self.variables.get(path), self.line_near(path)) {
-            (Some(variable), _) => variable.clone(),
-            (None, Some(line)) => format!("{}:{line}", self.file),
-            (None, None) => self.file.clone(),
-        }
+        self.ordered_place(path).1
     }
 
-    fn line_near(&self, path: &str) -> Option<usize> {
-        let mut path = path;
-        loop {
-            if let Some(line) = self.lines.get(path) {
-                return Some(*line);
+    /// The place, behind what sorts it: lines, the file, variables. Of a table that only variables made, here or
+    /// around, the first of them.
+    fn ordered_place(&self, path: &str) -> (usize, String) {
+        let mut near = Some(path);
+        while let Some(here) = near {
+            let made_by = || {
+                let below = format!("{here}.");
+                let mut made = self.variables.iter().filter(|(path, _)| path.starts_with(&below));
+                made.next().map(|(_, variable)| variable).filter(|_| here == path || is_entry(here))
+            };
+            let set_here = self.variables.get(here).filter(|_| here == path);
+            match (set_here, self.lines.get(here)) {
+                (Some(variable), _) => return (usize::MAX, variable.clone()),
+                (None, Some(line)) => return (*line, format!("{}:{line}", self.file)),
+                (None, None) => {}
             }
-            path = path.rsplit_once('.')?.0;
+            if let Some(variable) = made_by() {
+                return (usize::MAX, variable.clone());
+            }
+            near = here.rsplit_once('.').map(|(around, _)| around);
         }
+        (usize::MAX - 1, self.file.clone())
     }
 
     /// Indexes of `[[tenant]]` or `[[feed]]`, in order.
@@ -191,6 +200,11 @@ impl Sources {
                 continue;
             }
             let mut parts: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+            if parts.iter().any(String::is_empty) {
+                let text = format!("names no setting: those are written {PREFIX}SECTION__KEY");
+                self.problems.push((usize::MAX, Problem { place: variable, text }));
+                continue;
+            }
             if let Some((list, known, which)) = in_list(&mut parts, written) {
                 let Some(index) = index_of(known, which) else {
                     let text = format!(
@@ -319,6 +333,11 @@ pub(super) fn pattern_of(path: &str) -> String {
         }
         _ => path.to_owned(),
     }
+}
+
+/// `feed.1`: one table of a list.
+fn is_entry(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(list, _)| LISTS.contains(&list))
 }
 
 /// The index that a variable means by `0` or by a name; a number may also add an entry.

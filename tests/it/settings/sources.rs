@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Folder, LEAST, load, server};
+use super::{Folder, LEAST, load, problems, server};
 
 #[test]
 fn variables_override_and_strings_arrive_as_written() {
@@ -78,6 +78,21 @@ fn other_variables_are_ignored_with_a_warning() {
     FIRSTPASS_PORT is ignored: settings in the environment are written FIRSTPASS_SECTION__KEY
     FIRSTPASS_SERVICE_HOST is ignored: settings in the environment are written FIRSTPASS_SECTION__KEY
     ");
+}
+
+#[test]
+fn what_variables_alone_say_is_told_of_the_variable() {
+    let told = problems(
+        LEAST,
+        &[
+            ("FIRSTPASS_FOO__BAR", "x"),
+            ("FIRSTPASS_LOG__X", "1"),
+            ("FIRSTPASS___X", "1"),
+            ("FIRSTPASS_MAIL__", "1"),
+            ("FIRSTPASS_FEED__1__FOLDER", "x"),
+        ],
+    );
+    insta::assert_snapshot!(told);
 }
 
 #[test]
