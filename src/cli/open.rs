@@ -74,12 +74,21 @@ pub fn account(uid: u32) -> String {
         .unwrap_or_else(|| format!("uid {uid}"))
 }
 
-fn name_of(users: &str, uid: u32) -> Option<String> {
-    let uid = uid.to_string();
-    users.lines().find_map(|line| {
+/// The name of a group of this machine, or `gid 1234`.
+pub fn group(gid: u32) -> String {
+    std::fs::read_to_string("/etc/group")
+        .ok()
+        .and_then(|groups| name_of(&groups, gid))
+        .unwrap_or_else(|| format!("gid {gid}"))
+}
+
+/// Users and groups have name and number in the same places of their lines.
+fn name_of(names: &str, id: u32) -> Option<String> {
+    let id = id.to_string();
+    names.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
+        (fields.nth(1)? == id).then(|| name.to_owned())
     })
 }
 
@@ -92,5 +101,6 @@ mod tests {
         let users = "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/sh\n";
         assert_eq!(name_of(users, 1000).as_deref(), Some("ada"));
         assert_eq!(name_of(users, 7), None);
+        assert_eq!(name_of("root:x:0:\nshadow:x:42:ada,grace\n", 42).as_deref(), Some("shadow"));
     }
 }

@@ -74,7 +74,8 @@ fn of_credential(what: &str, tenant: &Tenant, found: &mut Findings) -> bool {
     let usable = looked.is_ok();
     match looked {
         Ok(Credential::Readable) => {
-            found.ok(Key::Credential, what, format!("signs in by {name}: {key} can be read, and by nobody else"));
+            let readers = tenant.credential.file().map(readers).unwrap_or_default();
+            found.ok(Key::Credential, what, format!("signs in by {name}: {key} {readers}"));
         }
         Ok(Credential::ManagedIdentity) => {
             found.note(
@@ -105,14 +106,25 @@ fn of_credential(what: &str, tenant: &Tenant, found: &mut Findings) -> bool {
 
 pub(super) fn of_secret(what: &str, file: &SecretFile, found: &mut Findings) {
     match file.read() {
-        Ok(_) => found.ok(Key::Mail, what, format!("{} can be read, and by nobody else", file.key())),
+        Ok(_) => found.ok(Key::Mail, what, format!("{} {}", file.key(), readers(file))),
         Err(error) => unreadable(Key::Mail, what, &error, found),
+    }
+}
+
+/// By whom, as its mode says. Whoever mounted a secret may let everybody read it.
+fn readers(file: &SecretFile) -> String {
+    match fs::metadata(file.place()).map(|metadata| (metadata.mode(), metadata.gid())) {
+        Ok((mode, _)) if mode & 0o004 != 0 => "can be read, and is mounted so that everybody here can".to_owned(),
+        Ok((mode, gid)) if mode & 0o040 != 0 => {
+            format!("can be read by this account and the group {}, and by nobody else", open::group(gid))
+        }
+        Ok(_) => "can be read, and by nobody else".to_owned(),
+        Err(_) => "can be read".to_owned(),
     }
 }
 
 fn unreadable(key: Key, what: &str, error: &SecretError, found: &mut Findings) {
     let text = chain(error);
-    let text = text.strip_prefix(what).map_or(text.as_str(), |rest| rest.trim_start_matches(", "));
     let fix = match error {
         SecretError::Missing { .. } => "; put the secret into it, mode 0600, or name another file",
         SecretError::Open { .. } | SecretError::Unfit { .. } | SecretError::Unreadable { .. } => "",

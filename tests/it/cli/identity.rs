@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Receiver, channel};
 
 use chrono::TimeDelta;
@@ -122,4 +123,18 @@ async fn check_says_which_credential_and_how_long_it_lives() {
     let ran = firstpass(dir, &["run", "--once"]).await;
     assert_eq!(ran.status, 78, "no tenant is usable: {}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains("certificate that ended on"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn check_says_who_can_read_a_secret_and_names_the_whole_key() {
+    let world = World::new().await;
+    let dir = world.dir.path();
+    std::fs::set_permissions(dir.join("secret-client"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::fs::remove_file(dir.join("secret-mail")).unwrap();
+    let told = session(dir, &[&["check", "--offline"]]).await;
+    let line = |what: &str| told.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {told}"));
+    let client = line("tenant.contoso.client_secret_file");
+    assert!(client.contains(" can be read by this account and the group "), "{client}");
+    let mail = line("smtp.password_file");
+    assert!(mail.starts_with("WRONG mail: mail.smtp.password_file: there is no file "), "{mail}");
 }
