@@ -46,6 +46,9 @@ pub enum FolderError {
         /// Why.
         source: io::Error,
     },
+    /// Something else has the name of one of our folders in it.
+    #[error("{} lies where firstpass keeps files of its own, and is no folder; move it away", .0.display())]
+    InTheWay(PathBuf),
     /// Everybody may write into it (T06).
     #[error("everybody may write to the drop folder {}; run `chmod o-w` on it, since its rows say who is hired", .0.display())]
     Open(PathBuf),
@@ -224,11 +227,16 @@ impl Folder {
             return Err(FolderError::Open(path.to_owned()));
         }
         let part = |place: Place| {
+            let path = path.join(place.name());
+            let unusable = |source: Errno| FolderError::Unusable { path: path.clone(), source: source.into() };
             match mkdirat(&drop, place.name(), Mode::from_raw_mode(0o750)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(unusable(error)),
             }
-            openat(&drop, place.name(), flags | OFlags::NOFOLLOW, Mode::empty()).map_err(unusable)
+            match openat(&drop, place.name(), flags | OFlags::NOFOLLOW, Mode::empty()) {
+                Err(Errno::NOTDIR | Errno::LOOP) => Err(FolderError::InTheWay(path)),
+                opened => opened.map_err(unusable),
+            }
         };
         let (work, done, rejected, held) =
             (part(Place::Work)?, part(Place::Done)?, part(Place::Rejected)?, part(Place::Held)?);

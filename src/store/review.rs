@@ -137,8 +137,21 @@ const EVENTS: Sql = sql!(
        ORDER BY seq DESC LIMIT $4) AS newest
      ORDER BY seq"
 );
-const FILES: Sql =
-    sql!("SELECT * FROM review_file WHERE ($1 = '' OR feed = $1) ORDER BY read_utc DESC, file DESC LIMIT $2");
+/// The rows of `review_file`, whose times are cut to the second: files read within one stand in their order too.
+macro_rules! files {
+    ($read_utc:literal) => {
+        concat!(
+            "SELECT feed, file, sha256, ",
+            $read_utc,
+            " AS read_utc, rows, added, changed, withdrawn, unchanged, past, rejected, state FROM file
+              WHERE ($1 = '' OR feed = $1) ORDER BY read_at DESC, id DESC LIMIT $2"
+        )
+    };
+}
+const FILES: Sql = sql!(
+    sqlite: files!("strftime('%Y-%m-%dT%H:%M:%SZ', read_at / 1000, 'unixepoch')"),
+    postgres: files!("to_char(to_timestamp(read_at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+);
 const HIRES_BETWEEN: Sql = sql!(concat!(
     "SELECT ",
     hire_columns!(),

@@ -36,7 +36,23 @@ async fn files_are_taken_in_the_order_of_their_times() {
     }
     let names: Vec<String> = desk.poll().await.into_iter().map(|report| report.file).collect();
     assert_eq!(names, ["b.csv", "a.csv", "c.csv"]);
+    let listed = desk.store.files(Some("hr"), 10).await.unwrap();
+    let listed: Vec<&str> = listed.iter().map(|file| file.file.as_str()).collect();
+    assert_eq!(listed, ["c.csv", "a.csv", "b.csv"], "newest first, though all were read within one second");
     assert_eq!(desk.hires().await, ["1 1 2027-03-03 pending - active r3"]);
+}
+
+#[tokio::test]
+async fn a_file_that_lies_where_our_folder_should_be_is_named() {
+    let mut desk = FeedDesk::new().await;
+    desk.write("work", "mine");
+    let told = desk.try_poll().await.unwrap_err().to_string();
+    let place = desk.folder().join("work");
+    let expected =
+        format!("{} lies where firstpass keeps files of its own, and is no folder; move it away", place.display());
+    assert_eq!(told, expected);
+    std::fs::remove_file(&place).unwrap();
+    assert!(desk.poll().await.is_empty());
 }
 
 #[tokio::test]
