@@ -84,7 +84,16 @@ pub async fn preview(args: &Args, config: &Path, out: Out) -> Result<End, Troubl
         (None, false) => letters.languages(),
     };
     let mut pages = Vec::new();
+    let there_are = letters.languages();
     for language in languages {
+        let asked = primary(&language);
+        if !asked.is_empty() && !there_are.contains(&asked) {
+            let shown = letters.language_of(&language).map_or_else(
+                || "the letter that your templates have for every language".to_owned(),
+                |shown| format!("the one in {shown}"),
+            );
+            tracing::warn!("there is no letter in {asked}: whoever has this language gets {shown}, as these files do");
+        }
         pages.extend(of_language(&letters, &mail, &facts, &language)?);
     }
     if args.templates {

@@ -146,6 +146,18 @@ impl Letters {
         all
     }
 
+    /// The language of the letter with the code that a hire of this language gets; `None`: one that an admin wrote
+    /// for all.
+    ///
+    /// ```
+    /// use firstpass::rules::letter::Letters;
+    /// assert_eq!(Letters::built_in().language_of("de-AT").as_deref(), Some("de"));
+    /// assert_eq!(Letters::built_in().language_of("fr").as_deref(), Some("en"));
+    /// ```
+    pub fn language_of(&self, language: &str) -> Option<String> {
+        self.choose(Kind::Pass, language).ok().and_then(|template| template.language.clone())
+    }
+
     /// Source texts of the letters that come with the program, by file name.
     ///
     /// ```

@@ -78,6 +78,19 @@ fn every_letter_is_written_with_an_invented_code() {
 }
 
 #[test]
+fn a_language_without_a_letter_is_named_with_the_one_that_is_shown() {
+    let dir = folder();
+    let french = ["mail", "preview", "--language", "fr", "--out", "p"];
+    let (status, _, errors) = firstpass(dir.path(), &french);
+    let told = "there is no letter in fr: whoever has this language gets the one in en, as these files do";
+    assert!(status == 0 && errors.contains(told), "{errors}");
+    std::fs::write(dir.path().join("letters/letter.txt"), TEXT).unwrap();
+    std::fs::write(dir.path().join("letters/letter.html"), HTML).unwrap();
+    let (status, _, errors) = firstpass(dir.path(), &french);
+    assert!(status == 0 && errors.contains("gets the letter that your templates have for every language"), "{errors}");
+}
+
+#[test]
 fn a_dry_run_writes_nothing_and_json_is_one_document() {
     let dir = folder();
     let (status, said, _) = firstpass(dir.path(), &["--json", "mail", "preview", "--dry-run"]);
