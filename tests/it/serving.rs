@@ -290,8 +290,13 @@ fn people_of_a_feed_are_added_once() {
     let args = ["--tenant-port", "0", "--mail-port", "0", "--people", "hires.csv", "--domain", "fabrikam.example"];
     let mut serve = Told::serve(dir, &args);
     let ready = serve.ready();
-    let note = "hires.csv: 2 accounts and 1 managers are added, 1 rows cannot be read (`firstpass import` says why)";
-    assert_eq!((ready["users"].as_u64(), &ready["notes"]), (Some(3), &serde_json::json!([note])));
+    assert_eq!(ready["users"].as_u64(), Some(3));
+    let notes: Vec<&str> = ready["notes"].as_array().unwrap().iter().filter_map(|note| note.as_str()).collect();
+    insta::assert_snapshot!(notes.join("\n"), @r#"
+    hires.csv: 2 accounts and 1 manager are added
+    hires.csv: 1 row cannot be read
+    hires.csv: line 4, column HireDate: "03/04/2037" can be read in more than one way; write the day as 2027-03-31 (year, month, day), or say in the feed's settings how it is written, as in date_format = "%d/%m/%Y"
+    "#);
     let settings = ready["settings"].as_str().unwrap().to_owned();
     serve.end();
     let made = std::fs::read_to_string(dir.join("served/tenant.toml")).unwrap();
@@ -300,8 +305,10 @@ fn people_of_a_feed_are_added_once() {
     let mut serve = Told::serve(dir, &args);
     let ready = serve.ready();
     let notes = ready["notes"].as_array().unwrap();
-    assert!(notes[0].as_str().unwrap().starts_with("hires.csv: 0 accounts and 0 managers"), "{ready}");
-    assert!(notes[1].as_str().unwrap().contains("was written for other ports and is left as it is"), "{ready}");
+    assert!(notes[0].as_str().unwrap().starts_with("hires.csv: 0 accounts and 0 managers are"), "{ready}");
+    let stale =
+        |note: &serde_json::Value| note.as_str().unwrap().contains("was written for other ports and is left as it is");
+    assert!(notes.iter().any(stale), "{ready}");
     serve.end();
     assert_eq!(std::fs::read_to_string(dir.join("served/tenant.toml")).unwrap(), made);
     let dry = firstpass(dir, &["--config", &settings, "import", "hires.csv", "--feed", "hr", "--dry-run"]).output();

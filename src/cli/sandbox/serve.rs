@@ -143,19 +143,19 @@ pub async fn serve(dir: Option<&Path>, args: &ServeArgs, out: Out) -> Result<End
 }
 
 /// The file that says who there is: made when there is none, and with people appended if so asked.
-fn directory_file(home: &Home, args: &ServeArgs) -> Result<(PathBuf, Option<String>), Trouble> {
+fn directory_file(home: &Home, args: &ServeArgs) -> Result<(PathBuf, Vec<String>), Trouble> {
     let path = args.directory.clone().unwrap_or_else(|| home.path(TENANT));
     if args.directory.is_none() {
         let with_people = args.people.is_none();
         home.keep(TENANT, || Ok(if with_people { example::with_people() } else { example::without_people() }))?;
     }
-    let Some(feed_file) = &args.people else { return Ok((path, None)) };
+    let Some(feed_file) = &args.people else { return Ok((path, Vec::new())) };
     let known = Watched::open(&path)?;
     let (added, told) = people::of(feed_file, &home.path(SETTINGS), known.file(), &args.domain)?;
     if !added.text.is_empty() {
         append(&path, &added.text).map_err(|error| Trouble::Failed(format!("{}: {error}", path.display())))?;
     }
-    Ok((path, Some(told)))
+    Ok((path, told))
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

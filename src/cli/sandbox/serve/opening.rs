@@ -25,7 +25,7 @@ pub struct Opening<'a> {
     /// Users in it.
     pub users: usize,
     /// What `--people` did.
-    pub people: Option<String>,
+    pub people: Vec<String>,
     /// Faults that are set.
     pub faults: usize,
     /// A file to drop.
@@ -120,7 +120,7 @@ impl Opening<'_> {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.people.iter().cloned().collect();
+        let mut notes = self.people.clone();
         if self.faults > 0 {
             notes.push(format!("{} faults are set", self.faults));
         }
