@@ -30,6 +30,8 @@ text_enum! {
         PassReplaced = "pass-replaced",
         /// Our pass was deleted by somebody else.
         PassDeleted = "pass-deleted",
+        /// A pass that must go cannot be deleted: its code works.
+        PassNotDeleted = "pass-not-deleted",
         /// A manager holds a code that is void, and could not be told.
         VoidNotTold = "void-not-told",
         /// A tenant is stopped.
@@ -110,6 +112,7 @@ impl Cause {
             | Self::PassUnused
             | Self::PassReplaced
             | Self::PassDeleted
+            | Self::PassNotDeleted
             | Self::VoidNotTold
             | Self::TenantStopped
             | Self::MailStopped

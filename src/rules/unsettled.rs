@@ -200,6 +200,9 @@ const EASTERNMOST: TimeDelta = TimeDelta::hours(14);
 /// … and last at UTC-12.
 const WESTERNMOST: TimeDelta = TimeDelta::hours(12);
 
+/// Begins the sentence of a hire whose pass must go and cannot be deleted.
+pub const PASS_STAYS: &str = "its pass is still live until ";
+
 super::hire::text_enum! {
     /// Why a pass must go.
     Cause {

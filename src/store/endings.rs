@@ -160,6 +160,21 @@ impl Store {
             what: "", why: ""))
     }
 
+    /// A condemned pass cannot be deleted: as [`Store::looked`], and told. `why` without addresses.
+    pub async fn not_deleted(
+        &self,
+        claimed: &Claimed,
+        now: DateTime<Utc>,
+        pass_id: i64,
+        failed: i64,
+        again: DateTime<Utc>,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(step!(self, claimed, now, lease: ms(now),
+            |tx, text| sqlx::query(text(LOOKED)).bind(pass_id).bind(claimed.hire.id).bind(failed).bind(ms(again)),
+            what: "pass-not-deleted", why: format!("pass row {pass_id} must go and could not be deleted {failed} times: {why}")))
+    }
+
     /// A one-time pass that is not used an hour after it became usable: told, and watched until its end.
     pub async fn still_unused(
         &self,

@@ -25,6 +25,7 @@ mod replan;
 pub mod service;
 pub mod settle;
 pub mod standing;
+mod stays;
 pub mod tell;
 pub mod tick;
 mod void;

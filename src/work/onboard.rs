@@ -18,6 +18,7 @@ use super::check::{check, or_refused};
 use super::post::Dialled;
 use super::send::{hand_over, letter_for};
 use super::settle::{self, Settled, Torn};
+use super::stays;
 use super::void::tell_void;
 use crate::heap::heap;
 use crate::mail::MailFailure;
@@ -64,6 +65,7 @@ async fn serve(work: &Work, claimed: Claimed) -> Result<(), StoreError> {
         Ok(()) => return Ok(()),
         Err(stop) => stop,
     };
+    stays::say(&settled, &mut stop);
     let watch = tell_void(&attempt, &settled, &mut stop).await?;
     end(attempt, stop, watch).await
 }

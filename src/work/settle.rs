@@ -13,6 +13,7 @@ use super::Work;
 use super::attempt::{Attempt, Setback, Stop};
 use super::check::looked_at_as;
 use super::listed::{self, PERMISSION, list};
+use super::stays;
 use crate::rules::guard::{Found, ListedPass};
 use crate::rules::hire::{Outcome, PassState, State};
 use crate::rules::unsettled::{self, Cause, Intent, NotFound, Watched};
@@ -29,6 +30,8 @@ pub(super) struct Settled {
     pub(super) blocked: Option<DateTime<Utc>>,
     /// Passes whose recipients must be told that the code is void.
     pub(super) owed: Vec<PassRow>,
+    /// A pass that must go cannot be deleted: the sentence for a person.
+    pub(super) stays: Option<String>,
 }
 
 /// A pass that must go.
@@ -57,6 +60,8 @@ enum Left {
     Past,
     /// Unsettled until then at least.
     Blocked(DateTime<Utc>),
+    /// So is this one, and a person must know.
+    Stays(DateTime<Utc>, String),
 }
 
 /// Pause after a DELETE that did not work, by how often.
@@ -68,8 +73,8 @@ const NEVER_SEEN: TimeDelta = TimeDelta::days(1);
 
 /// Ends what is unfinished.
 pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
-    let mut settled =
-        Settled { standing: looked_at_as(attempt.hire().state), watch: None, blocked: None, owed: Vec::new() };
+    let standing = looked_at_as(attempt.hire().state);
+    let mut settled = Settled { standing, watch: None, blocked: None, owed: Vec::new(), stays: None };
     let passes = std::mem::take(&mut attempt.claimed.passes);
     let mut came_late = false;
     for pass in passes {
@@ -105,10 +110,10 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>) -> Result<Settled, Stop> {
                 settled.standing = State::Delivered;
                 settled.watch = Some(settled.watch.map_or(at, |watch| watch.min(at)));
             }
-            Left::Blocked(at) => {
-                settled.replan(&pass);
-                settled.blocked = Some(settled.blocked.map_or(at, |blocked| blocked.max(at)));
-                settled.watch = Some(settled.watch.map_or(at, |watch| watch.min(at)));
+            Left::Blocked(at) => settled.block(&pass, at),
+            Left::Stays(at, sentence) => {
+                settled.block(&pass, at);
+                settled.stays = Some(sentence);
             }
         }
     }
@@ -122,6 +127,13 @@ impl Settled {
         if self.standing == State::Delivered && live_before {
             self.standing = State::Pending;
         }
+    }
+
+    /// Nothing may be issued before this row is settled.
+    fn block(&mut self, pass: &PassRow, at: DateTime<Utc>) {
+        self.replan(pass);
+        self.blocked = Some(self.blocked.map_or(at, |blocked| blocked.max(at)));
+        self.watch = Some(self.watch.map_or(at, |watch| watch.min(at)));
     }
 }
 
@@ -183,9 +195,13 @@ async fn late_post(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> 
     warn!(event = "pass-came-late", hire = %key, "{key}: a pass of an unanswered request came late; it is deleted");
     match delete(attempt, &PassRow { graph_id: Some(late.id.clone()), looks: 0, ..pass.clone() }).await? {
         Left::Nothing => Ok(Left::CameLate),
-        left @ (Left::CameLate | Left::Owed(_) | Left::Received | Left::Mailed(_) | Left::Past | Left::Blocked(_)) => {
-            Ok(left)
-        }
+        left @ (Left::CameLate
+        | Left::Owed(_)
+        | Left::Received
+        | Left::Mailed(_)
+        | Left::Past
+        | Left::Blocked(_)
+        | Left::Stays(..)) => Ok(left),
     }
 }
 
@@ -260,7 +276,8 @@ fn not_served(attempt: &Attempt<'_>, until: DateTime<Utc>) -> bool {
 /// The start moved while the pass lived, and nobody looked before it ended by itself: the hire waits for
 /// a new one, from the same commit on.
 async fn ended_unserved(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
-    let listed = list(attempt, pass).await?;
+    // A list that is refused keeps nobody from the new start: the check that is due then says why.
+    let listed = listed::look(attempt, pass).await?.unwrap_or_default();
     attempt.clock_agrees().await?;
     let was_used = used(pass, &listed);
     let outcome = if was_used { Outcome::Used } else { Outcome::Ended };
@@ -349,15 +366,14 @@ async fn delete(attempt: &Attempt<'_>, pass: &PassRow) -> Result<Left, Stop> {
         store.over(&attempt.claimed, now, pass.id, None, "it could not be deleted, and has ended").await?;
         return Ok(over_with(pass));
     }
-    let key = attempt.key();
-    warn!(event = "pass-not-deleted", hire = %key, "{key}: a pass could not be deleted yet: {failure}");
     let minutes = usize::try_from(pass.looks).ok().and_then(|n| DELETE_PAUSES_MIN.get(n)).copied().unwrap_or(15);
     let at = now + TimeDelta::minutes(minutes);
-    store.looked(&attempt.claimed, now, pass.id, pass.looks + 1, Some(at)).await?;
-    match attempt.setback(PERMISSION, &failure).await? {
-        Setback::Waits(until, ..) => Ok(Left::Blocked(until.max(at))),
-        Setback::ThisHire(_) => Ok(Left::Blocked(at)),
-    }
+    let stays = stays::not_deleted(attempt, pass, &failure, at).await?;
+    let at = match attempt.setback(PERMISSION, &failure).await? {
+        Setback::Waits(until, ..) => until.max(at),
+        Setback::ThisHire(_) => at,
+    };
+    Ok(stays.map_or(Left::Blocked(at), |sentence| Left::Stays(at, sentence)))
 }
 
 fn over_with(pass: &PassRow) -> Left {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::rules::calendar::{Zone, local_text};
 use crate::rules::hire::{FeedStatus, OperatorStatus, PassState, State};
-use crate::rules::unsettled::SETTLED_AFTER;
+use crate::rules::unsettled::{PASS_STAYS, SETTLED_AFTER};
 use crate::store::{HireRow, PassRow};
 
 /// An instant as the views write it: `2027-03-01T08:00:00Z`.
@@ -56,6 +56,9 @@ pub fn next_sentence(hire: &HireRow, now: DateTime<Utc>) -> String {
         return wanted.to_owned();
     }
     match hire.state {
+        State::Pending | State::Issuing | State::Cancelled if hire.what_to_do.starts_with(PASS_STAYS) => {
+            hire.what_to_do.clone()
+        }
         State::Pending => pending(hire, now),
         State::Issuing | State::Sending => in_hand(hire, now),
         State::Delivered => match hire.channel.as_str() {

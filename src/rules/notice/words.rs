@@ -41,6 +41,11 @@ pub fn frame(cause: Cause, n: usize) -> (String, String, String) {
             "The code in our letter is worth nothing now.",
             "Find out in Entra's audit log who deleted it. The manager has to be told by somebody.",
         ),
+        Cause::PassNotDeleted => (
+            plural(n, "pass cannot be deleted", "passes cannot be deleted"),
+            "It is not wanted any more (cancelled, moved, another manager), and Microsoft does not delete it: its code works until its end.",
+            "Delete it in Entra: Users, the account, Authentication methods. firstpass tries on, and tells whoever has the letter when the code is void.",
+        ),
         Cause::VoidNotTold => (
             plural(n, "manager holds a void code", "managers hold a void code"),
             "A letter that its code is void could not be delivered.",

@@ -9,6 +9,7 @@ use super::{Audience, Patience, Teller, Work};
 use crate::config::Settings;
 use crate::rules::hire::{Reason, State};
 use crate::rules::notice::{Cause, Line, MOST_LINES, Notice, Section, due_at, frame, urgency};
+use crate::rules::unsettled::PASS_STAYS;
 use crate::rules::words::masked;
 use crate::store::{Gate, Gathered, Heap, HireRow, StoreError};
 use crate::work::standing;
@@ -68,6 +69,10 @@ async fn lines(
             of_hires(|hire| hire.state == State::Attention).into_iter().map(|hire| hire_line(hire, now)).collect()
         }
         Cause::StartPassed => of_hires(without_letter).into_iter().map(|hire| hire_line(hire, now)).collect(),
+        Cause::PassNotDeleted => of_hires(|hire| hire.what_to_do.starts_with(PASS_STAYS))
+            .into_iter()
+            .map(|hire| Line { reason: cause.to_string(), ..hire_line(hire, now) })
+            .collect(),
         Cause::PassUnused | Cause::PassReplaced | Cause::PassDeleted | Cause::VoidNotTold => hires
             .iter()
             .map(|hire| Line { reason: cause.to_string(), text: String::new(), ..hire_line(hire, now) })
@@ -122,6 +127,7 @@ pub(super) fn gate_lines(settings: &Settings, audience: &Audience, cause: Cause,
         | Cause::PassUnused
         | Cause::PassReplaced
         | Cause::PassDeleted
+        | Cause::PassNotDeleted
         | Cause::VoidNotTold
         | Cause::TenantResumed
         | Cause::MailResumed

@@ -2,7 +2,8 @@
 //! F50, F56, F97).
 
 use chrono::TimeDelta;
-use firstpass::sandbox::tenant::Kind;
+use firstpass::sandbox::tenant::{Effect, Kind, When};
+use firstpass::store::Operate;
 
 use super::Desk;
 
@@ -136,5 +137,67 @@ async fn a_stop_that_is_over_within_the_minute_is_no_news() {
     assert_eq!(desk.world.code_letters().len(), 1, "{}", desk.world.story().await);
     desk.until("2027-03-01T07:30:00Z").await;
     assert_eq!(desk.subjects(before), Vec::<String>::new());
+    desk.finish().await;
+}
+
+/// An account in a restricted administrative unit: its pass can be made, and not be deleted (F104).
+#[tokio::test]
+async fn f104_a_pass_that_cannot_be_deleted_is_told_until_its_code_is_void_at_its_end() {
+    let (mut desk, before) = monday("").await;
+    desk.until("2027-03-01T06:10:00Z").await;
+    let refused = Effect::graph_error(403, "accessDenied", "Target object belongs to a restricted unit.");
+    desk.world.tenant.fault_each(Some(Kind::PassDelete), When::Before, refused);
+    desk.world.operate("E1", Operate::Cancel).await;
+    desk.world.tick().await;
+    let hire = desk.world.hire("E1").await;
+    assert_eq!((hire.state.as_str(), hire.what_to_do.as_str()), ("cancelled", ""), "once may be a hiccup");
+    desk.until("2027-03-01T06:30:00Z").await;
+    let hire = desk.world.hire("E1").await;
+    assert_eq!(hire.state, "cancelled");
+    let mut calm = insta::Settings::clone_current();
+    calm.add_filter(r"request-id\s+[0-9a-f-]{36}", "request-id ID");
+    let calm = calm.bind_to_scope();
+    insta::assert_snapshot!("pass_not_deleted", hire.what_to_do);
+    assert_eq!(desk.subjects(before), ["firstpass: 1 pass cannot be deleted"], "{}", desk.world.story().await);
+    insta::assert_snapshot!("pass_not_deleted_mail", desk.mails()[before].part("text/plain").unwrap());
+    drop(calm);
+    assert_eq!(desk.heard().last().unwrap(), "firstpass.pass-not-deleted");
+
+    desk.world.restart().await;
+    desk.until("2027-03-01T09:30:00Z").await;
+    let still = desk.world.hire("E1").await.what_to_do;
+    assert_eq!((still.matches("its pass is still live").count(), still.len()), (1, hire.what_to_do.len()), "{still}");
+    assert_eq!(desk.mails().len(), before + 1, "told once");
+    let to_mia = |desk: &Desk| desk.world.letters().into_iter().filter(|letter| !super::is_notice(letter)).count();
+    assert_eq!(to_mia(&desk), 1, "the code works: it is not void");
+    desk.until("2027-03-01T15:50:00Z").await;
+    desk.until("2027-03-01T16:20:00Z").await;
+    let hire = desk.world.hire("E1").await;
+    let story = desk.world.story().await;
+    assert_eq!((hire.state.as_str(), hire.what_to_do.as_str()), ("cancelled", ""), "{story}");
+    assert_eq!(to_mia(&desk), 2, "now it is\n{story}");
+    desk.finish().await;
+}
+
+/// The same behind a change: the hire waits for its new pass, and says why it has none.
+#[tokio::test]
+async fn f104_a_hire_that_waits_behind_a_pass_that_cannot_be_deleted_says_so_and_goes_on() {
+    let (mut desk, before) = monday("").await;
+    desk.until("2027-03-01T06:10:00Z").await;
+    desk.world.tenant.fault_each(Some(Kind::PassDelete), When::Before, Effect::graph_error(500, "x", "y"));
+    desk.world.drop_file("moved.csv", &crate::world::ADA.replace("09:00", "10:00"));
+    desk.until("2027-03-01T07:00:00Z").await;
+    let hire = desk.world.hire("E1").await;
+    assert_eq!(hire.state, "issuing", "{}", desk.world.story().await);
+    assert!(
+        hire.what_to_do.starts_with("its pass is still live until 2027-03-01 17:00 Europe/Berlin"),
+        "{}",
+        hire.what_to_do
+    );
+    assert_eq!(desk.subjects(before), ["firstpass: 1 pass cannot be deleted"]);
+    desk.world.tenant.heal();
+    desk.until("2027-03-01T07:30:00Z").await;
+    let hire = desk.world.hire("E1").await;
+    assert_eq!((hire.state.as_str(), hire.what_to_do.as_str()), ("delivered", ""), "{}", desk.world.story().await);
     desk.finish().await;
 }
