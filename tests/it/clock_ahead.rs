@@ -72,9 +72,9 @@ async fn f22_f120_what_a_clock_that_was_ahead_has_stopped_goes_on_when_it_is_rig
 #[tokio::test]
 async fn f120_a_stop_further_ahead_than_any_wait_holds_nothing_and_ends() {
     let mut world = monday().await;
-    let (now, store) = (world.clock.now(), &world.work().store);
+    let (now, state) = (world.clock.now(), &world.work().store);
     for name in ["clock", "mail", "tenant/contoso"] {
-        store.hold_gate(now, name, now + TimeDelta::hours(8), Some("found by a wrong clock")).await.unwrap();
+        state.hold_gate(now, name, now + TimeDelta::hours(8), Some("found by a wrong clock")).await.unwrap();
     }
     world.until(NOON).await;
     let (letters, story) = (world.code_letters(), world.story().await);
