@@ -321,13 +321,8 @@ impl Staging {
                 0
             };
             if added > 0 {
-                sqlx::query(text(TELL_ATTENTION))
-                    .bind(at)
-                    .bind(&feed)
-                    .bind(file_id)
-                    .bind(taken.file)
-                    .execute(&mut *db)
-                    .await?;
+                let tell = sqlx::query(text(TELL_ATTENTION)).bind(at).bind(&feed).bind(file_id).bind(taken.file);
+                tell.execute(&mut *db).await?;
             }
             if engaged + changed != told || vanished != gone || added != taken.counts.added {
                 return Ok(None);
@@ -351,16 +346,20 @@ impl Staging {
                     .bind(at)
                     .bind(&tenant)
                     .bind(file_id)
-                    .bind(match new_rejects {
-                        1 => "1 row is rejected that was not before".to_owned(),
-                        n => format!("{n} rows are rejected that were not before"),
-                    })
+                    .bind(rejects_sentence(new_rejects))
                     .execute(&mut *db)
                     .await?;
             }
             Applied { superseded, new_rejects: count(new_rejects) }
         });
         Ok(Some(applied))
+    }
+}
+
+fn rejects_sentence(n: i64) -> String {
+    match n {
+        1 => "1 row is rejected that was not before".to_owned(),
+        n => format!("{n} rows are rejected that were not before"),
     }
 }
 
