@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use firstpass::rules::hire::Reason;
 
 /// A room and the rooms it may name. `clock` and `config` are for everybody outside the rules.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("rules", &[]),
     ("clock", &[]),
+    ("heap", &[]),
     ("counts", &[]),
     ("config", &["rules"]),
     ("feed", &["rules", "config", "clock"]),
     ("store", &["rules", "config", "clock"]),
     ("entra", &["rules", "config", "clock", "counts"]),
     ("mail", &["rules", "config", "clock"]),
-    ("work", &["feed", "store", "entra", "mail", "rules", "config", "clock", "counts"]),
+    ("work", &["feed", "store", "entra", "mail", "rules", "config", "clock", "counts", "heap"]),
     ("serve", &["work", "feed", "store", "entra", "mail", "rules", "config", "clock", "counts"]),
     ("sandbox", &["work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
-    ("cli", &["sandbox", "serve", "work", "feed", "store", "entra", "mail", "rules", "config", "clock"]),
+    ("cli", &["sandbox", "serve", "work", "feed", "store", "entra", "mail", "rules", "config", "clock", "heap"]),
     ("main", &["cli"]),
 ];
 
