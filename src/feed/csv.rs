@@ -147,7 +147,7 @@ pub struct Rejected {
 }
 
 /// Reads the file again and writes the rows of `lines` (sorted) as they came behind the two columns
-/// `firstpass_line` and `firstpass_reason`. A reason of `None` is what [`Rows::judge`] says of the row.
+/// `firstpass_line` and `firstpass_reason`. A reason of `None` is what [`crate::rules::record::parse`] says of the row.
 ///
 /// Every cell is quoted and no cell is changed, also one that a spreadsheet would take for a formula
 /// (F46): the file must be the data when it is dropped again. The text in front is ours and never

@@ -282,13 +282,13 @@ fn visible(text: &str) -> Result<(), String> {
 fn spoiled(id: &str) -> Option<String> {
     let shown = cut(id, 40);
     let upper = id.to_ascii_uppercase();
+    if id.starts_with('=') {
+        return Some(format!("\"{shown}\" is a spreadsheet's formula; export the values, with that column as text"));
+    }
     if id.contains('"') {
         return Some(format!(
             "{shown} has a quote in it: the quotes of this row do not match; mend them in the source"
         ));
-    }
-    if id.starts_with('=') {
-        return Some(format!("\"{shown}\" is a spreadsheet's formula; export the values, with that column as text"));
     }
     let error =
         ["#N/A", "#NV", "#REF!", "#BEZUG!", "#VALUE!", "#WERT!", "#NAME?", "#DIV/0!", "#NUM!", "#ZAHL!", "#NULL!"];
