@@ -202,7 +202,9 @@ impl<'w> Attempt<'w> {
         let lacks = forbidden && self.token_lacks(permission).await;
         let others_too = forbidden && {
             let before = lock(&self.work.refused).insert((name.clone(), asked), self.hire().id);
-            before.is_some_and(|id| id != self.hire().id)
+            // Whoever asks next while it makes none: whose turn it is says nothing of that hire.
+            let makes_none = asked == Asked::ForAPass && lock(&self.work.makes_none).contains(&name);
+            makes_none || before.is_some_and(|id| id != self.hire().id)
         };
         let gate = format!("tenant/{name}");
         match verdict(failure, lacks.then_some(permission), others_too) {

@@ -141,6 +141,10 @@ async fn ticks(
             ticked = heap(|| tick(work, Feeds::Leave)) => pause_after(work, ticked),
             () = overdue(work, course.stop) => break,
         };
+        if now - work.clock.now() > CLOCK_WENT_BACK {
+            // It did so during the tick: not after the sleep, or the feeds wait as long.
+            continue;
+        }
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = bells.wake.notified() => {}
