@@ -133,6 +133,13 @@ async fn f21_a_host_whose_clock_alone_is_wrong_reads_and_issues_nothing_until_it
     world.wait_for("the wrong clock to be told", SOON, |world| world.log().contains("min off Microsoft's"));
     assert!(world.dir.path().join("drop/today.csv").exists(), "by this clock the start was yesterday");
     assert!(world.hires().await.is_empty());
+    let ahead = chrono::Utc::now() + TimeDelta::hours(25);
+    let ticked = async {
+        while world.work().store.last_heartbeat().await.unwrap().is_none_or(|at| at < ahead) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), ticked).await.expect("a tick by the clock that is ahead");
 
     wall.set(TimeDelta::zero());
     world.wait_for("the letter", SOON, |world| world.code_letters().len() == 1);
