@@ -133,7 +133,7 @@ async fn f21_a_host_whose_clock_alone_is_wrong_reads_and_issues_nothing_until_it
     world.wait_for("the wrong clock to be told", SOON, |world| world.log().contains("min off Microsoft's"));
     assert!(world.dir.path().join("drop/today.csv").exists(), "by this clock the start was yesterday");
     assert!(world.hires().await.is_empty());
-    let ahead = chrono::Utc::now() + TimeDelta::hours(25);
+    let ahead = Clock::System.now() + TimeDelta::hours(25);
     let ticked = async {
         while world.work().store.last_heartbeat().await.unwrap().is_none_or(|at| at < ahead) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
