@@ -150,7 +150,7 @@ pub fn flawed(record: &HireRecord<'_>, rules: &FeedRules, flaw: &Flaw) -> Box<Ba
     if let Some(header) = place.and_then(|place| record.columns.headers().get(place)) {
         bad.reject.column = cut(header, 60);
     }
-    bad.may_hold_rows = flaw.may_hold_rows();
+    bad.may_hold_rows |= flaw.may_hold_rows();
     Box::new(bad)
 }
 

@@ -197,6 +197,11 @@ async fn f38_rows_inside_of_a_row_are_never_past_blank_or_labels() {
             "reads like a row of its own",
         ),
         (
+            "a stray quote besides, of long ago",
+            format!("100,2015-01-01,Europe/Berlin,\"Old\"x,\"tea\n{}\n", inside.replace("Cy,", "Cy,coffee\"")),
+            "goes on behind its closing quote",
+        ),
+        (
             "quotes that match, of long ago",
             format!("100,2015-01-01,Europe/Berlin,Old,\"tea\n{}\n", inside.replace("Cy,", "Cy,coffee\"")),
             "reads like a row of its own",
